@@ -1,0 +1,1 @@
+"""Slack events become durable jobs. Acknowledge, enqueue, return."""

@@ -1,0 +1,1 @@
+"""The research loop. Knows neither Slack nor SQL nor Docker."""

@@ -1,0 +1,18 @@
+"""Faults of ours in the engine.
+
+EngineError
+ +- GeneratorError        a model cannot be asked, or answered nothing usable after all retries (says what to do)
+ +- UnknownThing          an id that is in no journal
+"""
+
+
+class EngineError(Exception):
+    """A fault of ours. The message says what, which value, and what to do."""
+
+
+class GeneratorError(EngineError):
+    pass
+
+
+class UnknownThing(EngineError):
+    pass

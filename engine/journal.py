@@ -1,0 +1,111 @@
+"""What the engine remembers. Everything is recorded under an id that the engine made: recording twice is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from engine.feedback import Feedback
+from engine.hypothesis import Hypothesis
+from engine.request import Request
+from engine.score import BaselineTrials, Score
+from engine.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Why a hypothesis was chosen to be measured (or not yet)."""
+
+    hypothesis_id: str
+    request_id: str
+    measured: bool  # chosen to be measured
+    why: str  # "predicted", "at random", "asked for"
+    predicted_b_wr: float | None = None
+    predicted_spread: float | None = None
+    model_version: str | None = None  # of the reward model; None: the prior
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """One hypothesis of the past with all that is known of it: what the reward model learns from."""
+
+    hypothesis: Hypothesis
+    verdict: Verdict
+    score: Score | None  # on the screening suite
+    feedback: tuple[Feedback, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A version of the reward model. `weights` are its own bytes; no pickle."""
+
+    version: str
+    kind: str
+    weights: bytes
+    outcomes: int  # how many measured outcomes it learned from
+    votes: int
+    at: datetime
+
+
+class Journal(Protocol):
+    """Reads answer in the order of recording. Writes replace what is recorded under the same id."""
+
+    def record_request(self, request: Request) -> None: ...
+    def request(self, request_id: str) -> Request:
+        """Raises UnknownThing."""
+        ...
+
+    def stop(self, request_id: str) -> None:
+        """Ask a request to stop; polled between candidates."""
+        ...
+
+    def stopped(self, request_id: str) -> bool: ...
+
+    def record_hypotheses(self, hypotheses: Sequence[Hypothesis]) -> None: ...
+    def hypotheses(self, request_id: str) -> list[Hypothesis]: ...
+    def hypothesis(self, hypothesis_id: str) -> Hypothesis:
+        """Raises UnknownThing."""
+        ...
+
+    def used_titles(self, kind: str) -> list[str]:
+        """Titles of every hypothesis of this kind that a generator proposed so far, newest last."""
+        ...
+
+    def record_generator_faults(self, request_id: str, faults: Sequence[str]) -> None: ...
+    def generator_faults(self, request_id: str) -> list[str]: ...
+
+    def record_verdict(self, verdict: Verdict) -> None: ...
+    def verdicts(self, request_id: str) -> dict[str, Verdict]:
+        """By hypothesis id."""
+        ...
+
+    def record_choices(self, choices: Sequence[Choice]) -> None: ...
+    def choices(self, request_id: str) -> dict[str, Choice]:
+        """By hypothesis id."""
+        ...
+
+    def record_score(self, score: Score) -> None:
+        """One per (hypothesis, suite, seeds)."""
+        ...
+
+    def scores(self, request_id: str) -> list[Score]: ...
+
+    def record_baseline(self, trials: BaselineTrials) -> None: ...
+    def baselines(
+        self, kind: str, suite: str, seeds: tuple[int, ...], torch_version: str, device: str
+    ) -> list[BaselineTrials]: ...
+
+    def record_feedback(self, feedback: Feedback) -> None:
+        """Replaces an earlier vote of the same person on the same hypothesis."""
+        ...
+
+    def feedback(self, hypothesis_id: str) -> list[Feedback]: ...
+
+    def past(self, kind: str) -> list[Past]:
+        """Every hypothesis of this kind that has a verdict, over all requests."""
+        ...
+
+    def record_snapshot(self, snapshot: Snapshot) -> None: ...
+    def latest_snapshot(self, kind: str) -> Snapshot | None: ...

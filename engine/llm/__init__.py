@@ -1,0 +1,1 @@
+"""Asking a language model, or the offline catalogue through the same client."""

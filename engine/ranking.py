@@ -1,0 +1,51 @@
+"""The answer to a request for one kind: places, reference rows, and what has no place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.hypothesis import Hypothesis
+from engine.score import Estimate, Score
+from engine.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    rank: int  # equal for those that cannot be told apart
+    hypothesis: Hypothesis
+    verdict: Verdict
+    score: Score
+    effect: Estimate  # shrunken toward zero over the round
+    promising: bool  # the lower bound of `effect` is above 0
+    rerun: Score | None = None  # the top two, on 8 fresh seeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A baseline's own row against the other baselines: what a candidate must be compared with."""
+
+    baseline: str
+    source: str
+    b_wr: Estimate
+    bsota_wr: Estimate
+    best: bool  # one of the accepted best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    hypothesis: Hypothesis
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    request_id: str
+    kind: str
+    suite: str
+    places: tuple[Place, ...]  # best first
+    references: tuple[Reference, ...]  # best first
+    rejected: tuple[Rejection, ...]  # duplicates too, with check `duplicate`
+    not_measured: tuple[Hypothesis, ...]
+    generator_faults: tuple[str, ...] = ()  # what a model answered that could not be used, one sentence each
+    stopped: bool = False

@@ -1,0 +1,1 @@
+"""All that runs inside. Imports only the standard library, numpy, torch, and itself, relatively."""

@@ -1,0 +1,11 @@
+"""The actions a fork can take, by name. An action gets a Job, returns a Reply, and raises Fault for a broken contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .job import Job, Reply
+from .probe import probe
+from .train import train
+
+ACTIONS: dict[str, Callable[[Job], Reply]] = {"probe": probe, "train": train}
