@@ -1,7 +1,7 @@
 """What a sandbox is asked to do and what it answers.
 
 The three outcomes say what the candidate did. What our own world does wrong (no Docker daemon, a missing image, a
-container that died by itself) is never an outcome: it is a `SandboxError` (see errors.py), and no hypothesis pays for it.
+container that died by itself) is never an outcome: it is a `SandboxError` (see errors.py); no hypothesis pays for it.
 """
 
 from __future__ import annotations

@@ -12,19 +12,6 @@ ROOT = Path(__file__).parents[1]
 ORDER = ["bot", "storage", "engine", "sandbox"]
 GUEST_MAY_IMPORT = {"numpy", "torch"}
 VAGUE = set("manager helper helpers util utils common base core service handler processor misc".split())
-    "manager",
-    "helper",
-    "helpers",
-    "util",
-    "utils",
-    "common",
-    "base",
-    "core",
-    "service",
-    "handler",
-    "processor",
-    "misc",
-}
 
 
 def source_files() -> list[Path]:

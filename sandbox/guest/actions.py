@@ -1,4 +1,4 @@
-"""The actions a fork can take, by name. An action gets a Job, returns a Reply, and raises Fault for a broken contract."""
+"""What a fork can be asked to do, by name: an action gets a Job, returns a Reply, and raises Fault for a broken contract."""
 
 from __future__ import annotations
 
