@@ -1,0 +1,38 @@
+# Everything happens in .venv and .conjecture; `make clean` removes both.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: run setup image check test test-long clean
+
+run: setup  ## start the bot on its embedded defaults and print one URL
+	CONJECTURE_HOME=$${CONJECTURE_HOME:-./.conjecture} $(BIN)/conjecture run
+
+setup: .venv/.installed image  ## dependencies and, where a Docker engine answers, the sandbox image
+
+.venv/.installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 with its venv module, or set PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/.tools: .venv/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+image: .venv/.installed
+	$(BIN)/python -m sandbox.image build --if-docker
+
+check: .venv/.tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: setup .venv/.tools  ## the default suite, under ten minutes on two cores
+	$(BIN)/pytest -m "not long"
+
+test-long: setup .venv/.tools  ## soaks, whole-catalogue runs, kill series
+	$(BIN)/pytest -m long --timeout 3000
+
+clean:
+	rm -rf .venv .conjecture sandbox/wheels
