@@ -1,0 +1,67 @@
+"""Numbers as people read them. Every view writes a figure the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.score import Estimate
+
+NONE = "–"  # absent, not zero
+
+
+def share(value: float) -> str:
+    """A win rate or another share of one: `.74`, `1.00`."""
+    return f"{value:.2f}".removeprefix("0")
+
+
+def win_rate(estimate: Estimate) -> str:
+    """`.74 [.68, .80]`"""
+    return f"{share(estimate.value)} [{share(estimate.low)}, {share(estimate.high)}]"
+
+
+def signed(value: float) -> str:
+    """Percent of a share, signed, without its unit: `+1.8`, `−0.4`, `0.0`."""
+    rounded = round(100 * value, 1)
+    digits = f"{abs(rounded):,.0f}" if abs(rounded) >= 100 else f"{abs(rounded):.1f}"
+    return digits if rounded == 0 else ("+" if rounded > 0 else "−") + digits
+
+
+def effect(estimate: Estimate) -> str:
+    """`+1.8 % [+0.3, +3.1]`; positive is better."""
+    return f"{signed(estimate.value)} % [{signed(estimate.low)}, {signed(estimate.high)}]"
+
+
+def n_score(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def ratio(value: float | None) -> str:
+    """`1.3×`; `0.05×` where one decimal would say nothing."""
+    if value is None:
+        return NONE
+    return f"{value:.2f}×" if value < 0.1 else f"{value:,.1f}×"
+
+
+def duration(seconds: float) -> str:
+    """`21 s`, `1 min 5 s`, `2 h 3 min`."""
+    whole = max(0, round(seconds))
+    if whole < 1:
+        return "under 1 s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
+    minutes = whole // 60
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 outcome`, `1,200 outcomes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(items: Sequence[str], joint: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {joint} {items[-1]}"

@@ -1,0 +1,82 @@
+"""One of the top hypotheses: what it claims, how it did, its code, and the buttons to vote on it."""
+
+from __future__ import annotations
+
+from bot.views import figures
+from bot.views.block_kit import CODE_LIMIT, code, context, feedback, header, message, section
+from bot.views.figures import count
+from bot.views.message import Block, Message, escape, size
+from engine.ranking import Place
+from sandbox.guest.components.kind import Kind
+
+VOTE = "vote"  # value: see `read_vote`
+
+
+def read_vote(value: str) -> tuple[str, bool]:
+    """Hypothesis id, and whether the thumb points up, of a click on VOTE."""
+    thumb, _, hypothesis_id = value.partition(" ")
+    return hypothesis_id, thumb == "up"
+
+
+def code_is_cut(place: Place) -> bool:
+    """Whether the card shows only the beginning, so that the module itself belongs beside it as a file."""
+    return size(place.hypothesis.code) > CODE_LIMIT
+
+
+def module_name(place: Place) -> str:
+    """A file name for the hypothesis' module."""
+    return f"{place.hypothesis.id}.py"
+
+
+def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None) -> Message:
+    """`rank` as the ranking prints it, see `rank_labels`."""
+    hypothesis = place.hypothesis
+    star = "★ " if place.promising else ""
+    blocks: list[Block] = [header(f"{rank or place.rank}  {star}{hypothesis.title or 'untitled'}")]
+    told = [("Claim", hypothesis.claim, 900), ("Why it might hold", hypothesis.rationale, 1_400)]
+    lines = [f"*{name}*: {escape(text, limit)}" for name, text, limit in told if text.strip()]
+    if lines:
+        blocks.append(section("\n".join(lines)))
+    blocks.append(section(_figures(place, kind)))
+    blocks.append(code(hypothesis.code))
+    if code_is_cut(place):
+        blocks.append(
+            context(f"The code is cut here; the whole module is in the attached `{escape(module_name(place))}`.")
+        )
+    blocks.append(context(_origin(place)))
+    blocks.append(feedback(VOTE, f"up {hypothesis.id}", f"down {hypothesis.id}"))
+    return message(*blocks, request_id=hypothesis.request_id)
+
+
+def _figures(place: Place, kind: Kind) -> str:
+    score, verdict = place.score, place.verdict
+    cost = f"{figures.ratio(verdict.cost_ratio)} the time of {escape(kind.reference)}"
+    parts = [
+        f"Effect *{figures.effect(place.effect)}*",
+        f"B-WR *{figures.win_rate(score.b_wr)}*",
+        f"BSOTA-WR *{figures.win_rate(score.bsota_wr)}*",
+        cost if verdict.cost_ratio is not None else "",
+        count(verdict.parameters, "learnable parameter") if verdict.parameters else "",
+        f"{score.diverged} of {count(len(score.trials), 'setting')} diverged" if score.diverged else "",
+    ]
+    lines = [" · ".join(filter(None, parts))]
+    if place.rerun:
+        again = place.rerun
+        lines.append(
+            f"Again on {count(len(again.seeds), 'fresh seed')}: B-WR *{figures.win_rate(again.b_wr)}* · "
+            f"BSOTA-WR *{figures.win_rate(again.bsota_wr)}*"
+        )
+    if verdict.novelty:
+        nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
+        known = f"{nearest} ({source})" if source else nearest
+        lines.append(f"Nearest published one: {known}, N-score *{figures.n_score(verdict.novelty.n_score)}*")
+    return "\n".join(lines)
+
+
+def _origin(place: Place) -> str:
+    hypothesis = place.hypothesis
+    inspired = f" · inspired by {escape(hypothesis.inspiration, 150)}" if hypothesis.inspiration.strip() else ""
+    return (
+        f"`{escape(hypothesis.id)}` · {escape(hypothesis.generator, 100)}, {hypothesis.strategy.value}{inspired} · "
+        "Your vote never changes a figure; it helps to decide what is tried next."
+    )

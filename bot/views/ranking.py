@@ -1,0 +1,215 @@
+"""The answer to a request for one kind of component: who came out where, and what has no place."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.views import figures
+from bot.views.block_kit import (
+    MESSAGE_BUDGET,
+    actions,
+    button,
+    context,
+    divider,
+    header,
+    message,
+    section,
+    table,
+    weight,
+)
+from bot.views.conditions import Conditions, isolation, suite_words, warning
+from bot.views.figures import NONE, count
+from bot.views.message import Block, Message, escape
+from engine.ranking import Place, Ranking, Reference, Rejection
+from sandbox.guest.components.kind import Kind
+
+MEASURE_REST = "measure_rest"  # value: see `read_measure_rest`
+MOST_ROWS = 20
+MOST_LINES = 10
+_COLUMNS = ("#", "Component", "Effect", "B-WR", "BSOTA-WR", "N-score", "Cost", "Generator")
+_FIGURES = (2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choosing:
+    """How it was decided which of the proposals to measure."""
+
+    model_version: str | None  # of the reward model; None: too few outcomes, closeness to known functions decided
+    outcomes: int  # measured so far, over all requests
+    needed: int = 30  # from how many on the reward model decides
+    at_random: int = 0  # measured although nothing spoke for them
+
+
+def measure_rest_value(request_id: str, kind: str) -> str:
+    return json.dumps({"request": request_id, "kind": kind})
+
+
+def read_measure_rest(value: str) -> tuple[str, str]:
+    """Request id and kind of a click on MEASURE_REST."""
+    told = json.loads(value)
+    return told["request"], told["kind"]
+
+
+def needs_csv(ranking: Ranking) -> bool:
+    """Whether the message shows less than there is, so that `ranking_csv` belongs beside it."""
+    return len(ranking.places) > MOST_ROWS or len(_reasons(ranking.rejected)) > MOST_LINES or _titles_cut(ranking)
+
+
+def ranking(ranked: Ranking, kind: Kind, *, conditions: Conditions, choosing: Choosing) -> Message:
+    """At most MOST_ROWS places, fewer when the message would grow too large for Slack."""
+    for rows in (MOST_ROWS, 15, 10, 5):
+        blocks = _blocks(ranked, kind, conditions, choosing, rows)
+        if weight(blocks) <= MESSAGE_BUDGET:
+            break
+    return message(*blocks, request_id=ranked.request_id)
+
+
+def rank_labels(places: Sequence[Place]) -> list[str]:
+    """`1=` where another one has the same rank, else `3`."""
+    ranks = Counter(place.rank for place in places)
+    return [f"{place.rank}=" if ranks[place.rank] > 1 else str(place.rank) for place in places]
+
+
+def _blocks(ranked: Ranking, kind: Kind, conditions: Conditions, choosing: Choosing, rows: int) -> list[Block]:
+    blocks = [header(_headline(ranked, kind))]
+    if ranked.places:
+        blocks.append(table(_rows(ranked, kind, rows), _FIGURES, cell=44))
+        blocks.append(context(_legend(ranked, kind, conditions, rows)))
+    else:
+        blocks.append(section(f"None of the proposals became a working {escape(kind.title)}. The reasons are below."))
+    told = [*_rejected(ranked), *_faults(ranked), *_not_measured(ranked)]
+    blocks += [divider(), *told] if told else []
+    blocks.append(context(_origin(ranked, conditions, choosing)))
+    caution = warning(conditions.sandbox)
+    return [*blocks, context(caution)] if caution else blocks
+
+
+def _headline(ranked: Ranking, kind: Kind) -> str:
+    number = len(ranked.places)
+    if not number:
+        return f"No {kind.title} could be measured"
+    promising = sum(place.promising for place in ranked.places)
+    found = f"{promising:,} promising" if promising else "none clearly better than the best baseline"
+    early = " before it was stopped" if ranked.stopped else ""
+    return f"{count(number, kind.title, kind.plural)} measured{early}, {found}"
+
+
+def _rows(ranked: Ranking, kind: Kind, most: int) -> list[list[str]]:
+    rows = [list(_COLUMNS)]
+    for label, place in list(zip(rank_labels(ranked.places), ranked.places, strict=True))[:most]:
+        title = ("★ " if place.promising else "") + (place.hypothesis.title or "untitled")
+        rows.append([label, title, figures.effect(place.effect), *_figures(place), place.hypothesis.generator])
+        if place.rerun:
+            again = place.rerun
+            rates = [figures.win_rate(again.b_wr), figures.win_rate(again.bsota_wr)]
+            name = f"↳ again, {count(len(again.seeds), 'fresh seed')}"
+            rows.append([NONE, name, figures.effect(again.effect), *rates, NONE, NONE, NONE])
+    for known in shown_references(ranked.references):
+        rates = [figures.win_rate(known.b_wr), figures.win_rate(known.bsota_wr)]
+        rows.append(["ref", known.baseline, NONE, *rates, NONE, NONE, "published"])
+    return rows
+
+
+def _figures(place: Place) -> list[str]:
+    novelty = place.verdict.novelty
+    rates = [figures.win_rate(place.score.b_wr), figures.win_rate(place.score.bsota_wr)]
+    return [*rates, figures.n_score(novelty.n_score if novelty else None), figures.ratio(place.verdict.cost_ratio)]
+
+
+def shown_references(references: Sequence[Reference]) -> list[Reference]:
+    """The three best of this suite and the accepted best ones, best first."""
+    return [known for i, known in enumerate(references) if i < 3 or known.best]
+
+
+def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> str:
+    """What the columns mean and what a candidate must be compared with."""
+    baselines = len(ranked.references) or len(kind.baselines)
+    chance = figures.share(1 / (baselines + 1))
+    again = " (re-runs: as measured)" if any(place.rerun for place in ranked.places) else ""
+    ties = "*=*: cannot be told apart. " if any(label[-1] == "=" for label in rank_labels(ranked.places)) else ""
+    lines = [
+        f"*Effect*: how much lower the loss is than the best baseline's, shrunk toward zero to discount luck{again}. "
+        "★ promising: all of its interval is above zero.",
+        f"*B-WR*: share of comparisons won against all {baselines:,} baselines; *BSOTA-WR*: against the best one of each "
+        f"setting. A candidate exactly as good as the baselines scores about .50 / {chance}; “ref” rows show theirs.",
+        f"{ties}*N-score*: distance from the nearest published one, 0 is the same. "
+        f"*Cost*: time relative to {escape(kind.reference)}.",
+        f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(conditions)}, which tells nothing "
+        "about large models.",
+    ]
+    if len(ranked.places) > rows:
+        lines.insert(0, f"The best {rows} of {len(ranked.places):,}; the attached table has all of them.")
+    return "\n".join(lines)
+
+
+def _reasons(rejected: Sequence[Rejection]) -> dict[str, list[str]]:
+    """Titles by reason, duplicates last."""
+    groups: dict[str, list[str]] = {}
+    for rejection in sorted(rejected, key=lambda r: r.check == "duplicate"):
+        groups.setdefault(rejection.reason, []).append(rejection.hypothesis.title or "untitled")
+    return groups
+
+
+def _titles(titles: Sequence[str], most: int) -> str:
+    shown = [escape(title, 60) for title in titles[:most]]
+    more = len(titles) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def _titles_cut(ranked: Ranking) -> bool:
+    return len(ranked.not_measured) > MOST_LINES or any(len(group) > 3 for group in _reasons(ranked.rejected).values())
+
+
+def _rejected(ranked: Ranking) -> list[Block]:
+    groups = _reasons(ranked.rejected)
+    if not groups:
+        return []
+    shown = list(groups.items())[:MOST_LINES]
+    lines = [f"*Rejected ({len(ranked.rejected):,})*"]
+    lines += [f"• {_titles(titles, 3)}: {escape(reason, 140)}" for reason, titles in shown]
+    left = len(ranked.rejected) - sum(len(titles) for _, titles in shown)
+    if left:
+        lines.append(f"• +{left:,} more in the attached table")
+    return [section("\n".join(lines))]
+
+
+def _faults(ranked: Ranking) -> list[Block]:
+    if not ranked.generator_faults:
+        return []
+    lines = [f"• {escape(fault, 160)}" for fault in ranked.generator_faults[:3]]
+    left = len(ranked.generator_faults) - len(lines)
+    if left:
+        lines.append(f"• +{left:,} more")
+    return [section("\n".join(["*Answers of the generator that could not be used*", *lines]))]
+
+
+def _not_measured(ranked: Ranking) -> list[Block]:
+    number = len(ranked.not_measured)
+    if not number:
+        return []
+    titles = _titles([hypothesis.title or "untitled" for hypothesis in ranked.not_measured], MOST_LINES)
+    value = measure_rest_value(ranked.request_id, ranked.kind)
+    return [
+        section(f"*Proposed but not measured ({number:,})*\n{titles}"),
+        actions(button(f"Measure the rest ({number:,})", MEASURE_REST, value)),
+    ]
+
+
+def _origin(ranked: Ranking, conditions: Conditions, choosing: Choosing) -> str:
+    suite, where = escape(ranked.suite), isolation(conditions.sandbox)
+    return f"{_chosen(choosing)}\nRequest `{escape(ranked.request_id)}` · suite `{suite}` · run in {where}"
+
+
+def _chosen(choosing: Choosing) -> str:
+    outcomes = count(choosing.outcomes, "outcome")
+    if choosing.model_version is None:
+        how = f"Chosen by closeness to known functions: {outcomes} so far, {choosing.needed} needed before they decide."
+    else:
+        model = f"the reward model `{escape(choosing.model_version)}`"
+        how = f"Chosen by {model}, which learned from {outcomes} and the votes."
+    if choosing.at_random:
+        how += f" {count(choosing.at_random, 'was', 'were')} picked at random, to check the choice."
+    return how
