@@ -13,6 +13,8 @@ from engine.request import Request
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
 
+SCREEN = "screen"  # how the name of every screening suite starts, of any kind and version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -50,7 +52,11 @@ class Snapshot:
 
 
 class Journal(Protocol):
-    """Reads answer in the order of recording. Writes replace what is recorded under the same id."""
+    """Reads answer in the order of first recording. Writes replace what is recorded under the same id.
+
+    A write that names a request or hypothesis that is not recorded raises UnknownThing; only `stop` may come first.
+    Thread-safe.
+    """
 
     def record_request(self, request: Request) -> None: ...
     def request(self, request_id: str) -> Request:
@@ -95,7 +101,9 @@ class Journal(Protocol):
     def record_baseline(self, trials: BaselineTrials) -> None: ...
     def baselines(
         self, kind: str, suite: str, seeds: tuple[int, ...], torch_version: str, device: str
-    ) -> list[BaselineTrials]: ...
+    ) -> list[BaselineTrials]:
+        """Of every code digest that was ever recorded."""
+        ...
 
     def record_feedback(self, feedback: Feedback) -> None:
         """Replaces an earlier vote of the same person on the same hypothesis."""
@@ -104,8 +112,17 @@ class Journal(Protocol):
     def feedback(self, hypothesis_id: str) -> list[Feedback]: ...
 
     def past(self, kind: str) -> list[Past]:
-        """Every hypothesis of this kind that has a verdict, over all requests."""
+        """Every hypothesis of this kind that has a verdict, over all requests, in the order of recording.
+
+        Its score is the first that was recorded on a suite whose name starts with `SCREEN`: not the re-run, which
+        only the best get.
+        """
         ...
 
-    def record_snapshot(self, snapshot: Snapshot) -> None: ...
-    def latest_snapshot(self, kind: str) -> Snapshot | None: ...
+    def record_snapshot(self, snapshot: Snapshot) -> None:
+        """One per (kind, version)."""
+        ...
+
+    def latest_snapshot(self, kind: str) -> Snapshot | None:
+        """By its time, `at`."""
+        ...
