@@ -10,7 +10,8 @@ down_revision = None
 
 
 def upgrade() -> None:
-    create_requests_and_hypotheses()
+    create_requests()
+    create_hypotheses()
     create_verdicts_and_choices()
     create_scores_and_baselines()
     create_feedback_and_snapshots()
@@ -22,7 +23,7 @@ def position() -> sa.Column[int]:
     return sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False)
 
 
-def create_requests_and_hypotheses() -> None:
+def create_requests() -> None:
     op.create_table(
         "requests",
         position(),
@@ -53,6 +54,9 @@ def create_requests_and_hypotheses() -> None:
         sa.PrimaryKeyConstraint("position", name="generator_faults_pk"),
         sa.UniqueConstraint("request_id", name="generator_faults_request_id_key"),
     )
+
+
+def create_hypotheses() -> None:
     op.create_table(
         "hypotheses",
         position(),
