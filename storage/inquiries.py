@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, update
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from storage.database import reading, table_of, upsert, writing
 from storage.errors import NotRecorded
@@ -28,14 +28,14 @@ UNFINISHED = (State.RECEIVED, State.WORKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosed:
+class Attachment:
     """A file as the message names it: enough to fetch it after a restart."""
 
     id: str  # Slack's
     name: str
-    mimetype: str
     url: str  # private: asks for the bot's token
-    size: int | None = None  # bytes, as claimed
+    size: int  # bytes, as claimed
+    mimetype: str = ""  # as claimed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +43,11 @@ class Inquiry:
     id: str  # see `inquiry_id`
     channel: str
     ts: str
-    thread_ts: str | None  # None: it starts its own thread
+    thread_ts: str  # its own ts when it starts a thread
     person: str
     text: str
-    files: tuple[Enclosed, ...] = ()
+    addressed: bool = True  # it names the bot, or is in a conversation with it alone; else it is in a thread of ours
+    files: tuple[Attachment, ...] = ()
     state: State = State.RECEIVED
     request_id: str | None = None
     received_at: datetime  # aware, UTC
@@ -73,11 +74,12 @@ class SqlInquiries:
             return upsert(session, [InquiryRow(**values)], "id", keep=list(values)) == 1
 
     def update(
-        self, id: str, *, state: State | None = None, request_id: str | None = None, note: str | None = None
+        self, id: str, *, state: State | str | None = None, request_id: str | None = None, note: str | None = None
     ) -> None:
         """Change what is given. The state says whether it is finished, and when. Raises NotRecorded."""
         values: dict[str, Any] = {}
         if state is not None:
+            state = State(state)
             values |= {"state": str(state), "finished_at": None if state in UNFINISHED else datetime.now(UTC)}
         if request_id is not None:
             values["request_id"] = request_id
@@ -98,13 +100,14 @@ class SqlInquiries:
         return found[0]
 
     def in_thread(self, channel: str, thread_ts: str) -> list[Inquiry]:
-        """The message that started the thread, if it was one of them, and those below it."""
-        in_it = or_(col(InquiryRow.ts) == thread_ts, col(InquiryRow.thread_ts) == thread_ts)
-        return self._where(col(InquiryRow.channel) == channel, in_it)
+        return self._where(col(InquiryRow.channel) == channel, col(InquiryRow.thread_ts) == thread_ts)
 
-    def of_request(self, request_id: str) -> list[Inquiry]:
-        """The one that asked for it comes first."""
-        return self._where(col(InquiryRow.request_id) == request_id)
+    def of_request(self, request_id: str) -> Inquiry:
+        """The one that asked for it: the first with this request. Raises NotRecorded."""
+        found = self._where(col(InquiryRow.request_id) == request_id)
+        if not found:
+            raise NotRecorded(f"No inquiry asked for the request {request_id!r}.")
+        return found[0]
 
     def unfinished(self) -> list[Inquiry]:
         return self._where(col(InquiryRow.state).in_([str(state) for state in UNFINISHED]))
@@ -119,5 +122,5 @@ class SqlInquiries:
 
 def _value(row: InquiryRow) -> Inquiry:
     values = {name: getattr(row, name) for name in Inquiry.__slots__}
-    values |= {"files": tuple(Enclosed(**file) for file in row.files), "state": State(row.state)}
+    values |= {"files": tuple(Attachment(**file) for file in row.files), "state": State(row.state)}
     return Inquiry(**values)

@@ -14,14 +14,16 @@ from storage.tables import counted
 
 class InquiryRow(SQLModel, table=True):
     __tablename__ = "inquiries"
+    __table_args__ = (Index(None, "channel", "thread_ts"),)
 
     position: int | None = counted()
     id: str = Field(unique=True)
     channel: str
     ts: str
-    thread_ts: str | None
+    thread_ts: str
     person: str
     text: str = Field(sa_type=Words)
+    addressed: bool
     files: list[dict[str, Any]] = Field(sa_type=Json)
     state: str = Field(index=True)
     request_id: str | None = Field(index=True)

@@ -188,9 +188,10 @@ def create_messages() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("ts", sa.String(), nullable=False),
-        sa.Column("thread_ts", sa.String(), nullable=True),
+        sa.Column("thread_ts", sa.String(), nullable=False),
         sa.Column("person", sa.String(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("addressed", sa.Boolean(), nullable=False),
         sa.Column("files", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("request_id", sa.String(), nullable=True),
@@ -200,6 +201,7 @@ def create_messages() -> None:
         sa.PrimaryKeyConstraint("position", name="inquiries_pk"),
         sa.UniqueConstraint("id", name="inquiries_id_key"),
     )
+    op.create_index("inquiries_channel_thread_ts_index", "inquiries", ["channel", "thread_ts"])
     op.create_index("inquiries_request_id_index", "inquiries", ["request_id"])
     op.create_index("inquiries_state_index", "inquiries", ["state"])
     op.create_table(
