@@ -3,6 +3,7 @@
 EngineError
  +- GeneratorError        a model cannot be asked, or answered nothing usable after all retries (says what to do)
  +- UnknownThing          an id that is in no journal
+ +- StaleModel            a kept reward model that no longer fits the product: it is learned again
 """
 
 
@@ -15,4 +16,8 @@ class GeneratorError(EngineError):
 
 
 class UnknownThing(EngineError):
+    pass
+
+
+class StaleModel(EngineError):
     pass

@@ -1,0 +1,48 @@
+"""What the past teaches: a new version of the reward model from measured outcomes and votes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from engine.features import Facts, describe, facts
+from engine.journal import Past, Snapshot
+from engine.reward import Landmark, RewardModel, version_of
+from sandbox.guest.components.kind import Kind
+
+MINIMUM_OUTCOMES = 30  # below it, nearness to the baselines orders at least as well
+VOICE = 3.0  # the weight of one person's votes together approaches that of this many people who voted once
+
+
+def learn(
+    kind: Kind, past: Sequence[Past], *, at: datetime, baselines: Sequence[Landmark] = (), seed: int = 0
+) -> Snapshot | None:
+    """A version learned from all of `past`; None while fewer than MINIMUM_OUTCOMES hypotheses were measured.
+
+    Deterministic: the same past in the same order gives the same version. `at` is aware, UTC.
+    """
+    told = {one.hypothesis.id: describe(kind, one.hypothesis, one.verdict) for one in past if one.score or one.feedback}
+    outcomes = [
+        (told[one.hypothesis.id], one.score.b_wr.value, one.score.bsota_wr.value)
+        for one in past
+        if one.score is not None and one.verdict.behaviour
+    ]
+    if len(outcomes) < MINIMUM_OUTCOMES:
+        return None
+    votes = weighted_votes(past, told)
+    known = [(facts(kind, b.behaviour, text=b.name, code=b.code, n_score=0.0), b.b_wr, b.bsota_wr) for b in baselines]
+    weights = RewardModel.fit(kind, outcomes, votes, known, seed).to_bytes()
+    return Snapshot(
+        version=version_of(weights), kind=kind.name, weights=weights, outcomes=len(outcomes), votes=len(votes), at=at
+    )
+
+
+def weighted_votes(past: Sequence[Past], told: dict[str, Facts]) -> list[tuple[Facts, bool, float]]:
+    """Each vote with its weight: a person's n votes count 1, 1.5, 1.8, ... and never VOICE together."""
+    cast = Counter(vote.person for one in past for vote in one.feedback)
+    return [
+        (told[one.hypothesis.id], vote.thumbs_up, VOICE / (VOICE + cast[vote.person] - 1))
+        for one in past
+        for vote in one.feedback
+    ]
