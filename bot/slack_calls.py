@@ -114,7 +114,8 @@ def call(method: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
 def _refusal(name: str, error: SlackApiError) -> SlackError:
     answer = error.response if isinstance(error.response, dict) else getattr(error.response, "data", None)
     told = answer if isinstance(answer, dict) else {}
-    code, status = str(told.get("error", "")), getattr(error.response, "status_code", told.get("status", 200))
+    code = str(told.get("error", ""))
+    status = int(getattr(error.response, "status_code", None) or told.get("status") or 200)
     if status == 429 or code in ("ratelimited", "rate_limited"):
         kind: type[SlackError] = SlackBusy
     elif status >= 500 or not code or code in _OF_SLACK:

@@ -18,8 +18,13 @@ CODE_LIMIT = 2_900
 _BOLD = re.compile(r"(?<!\w)\*(\S[^*\n]*?)\*")
 
 
+def _shown(text: str, limit: int) -> str:
+    """Plain text as Slack takes it: one line, not empty, within the limit."""
+    return cut(one_line(text), limit) or NONE
+
+
 def header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": cut(one_line(text), 150), "emoji": True}}
+    return {"type": "header", "text": {"type": "plain_text", "text": _shown(text, 150), "emoji": True}}
 
 
 def section(mrkdwn: str) -> Block:
@@ -37,7 +42,7 @@ def divider() -> Block:
 def button(label: str, action_id: str, value: str, style: str | None = None) -> Block:
     element = {
         "type": "button",
-        "text": {"type": "plain_text", "text": cut(label, 75), "emoji": True},
+        "text": {"type": "plain_text", "text": _shown(label, 75), "emoji": True},
         "action_id": action_id,
         "value": value,
     }
@@ -79,7 +84,7 @@ def table(rows: Sequence[Sequence[str]], right: Iterable[int] = (), cell: int = 
     return {
         "type": "table",
         "column_settings": [{"align": "right" if i in aligned else "left"} for i in range(len(rows[0]))],
-        "rows": [[{"type": "raw_text", "text": cut(one_line(text), cell) or NONE} for text in row] for row in rows],
+        "rows": [[{"type": "raw_text", "text": _shown(text, cell)} for text in row] for row in rows],
     }
 
 
@@ -87,8 +92,8 @@ def image(file_id: str, title: str, alt: str) -> Block:
     return {
         "type": "image",
         "slack_file": {"id": file_id},
-        "title": {"type": "plain_text", "text": cut(one_line(title), 200)},
-        "alt_text": cut(one_line(alt), 1_000),
+        "title": {"type": "plain_text", "text": _shown(title, 200)},
+        "alt_text": _shown(alt, 1_000),
     }
 
 
@@ -127,10 +132,11 @@ def _plain_block(block: Block) -> str:
 
 
 def _plain_table(rows: list[list[str]]) -> str:
-    """One line a row: its first two cells, then each further cell after its column's name."""
+    """One line a row: what it is about (with its place, in a column `#`), then each cell after its column's name."""
     names = rows[0]
+    about = 2 if names[0] == "#" else 1
     lines = []
     for row in rows[1:]:
-        figures = [f"{name} {text}" for name, text in zip(names[2:], row[2:], strict=True) if text != NONE]
-        lines.append(escape(f"{row[0]}  {row[1]}" + (": " if figures else "") + ", ".join(figures)))
+        figures = [f"{name} {text}" for name, text in zip(names[about:], row[about:], strict=True) if text != NONE]
+        lines.append(escape(" ".join(row[:about]) + (": " if figures else "") + ", ".join(figures)))
     return "\n".join(lines)

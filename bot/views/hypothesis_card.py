@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.views import figures
 from bot.views.block_kit import CODE_LIMIT, code, context, feedback, header, message, section
 from bot.views.figures import count
-from bot.views.message import Block, Message, escape, size
+from bot.views.message import Block, Message, escape, one_line, size
 from engine.ranking import Place
 from sandbox.guest.components.kind import Kind
 
@@ -34,7 +34,7 @@ def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None) -> Mes
     star = "★ " if place.promising else ""
     blocks: list[Block] = [header(f"{rank or place.rank}  {star}{hypothesis.title or 'untitled'}")]
     told = [("Claim", hypothesis.claim, 900), ("Why it might hold", hypothesis.rationale, 1_400)]
-    lines = [f"*{name}*: {escape(text, limit)}" for name, text, limit in told if text.strip()]
+    lines = [f"*{name}*: {escape(text, limit)}" for name, text, limit in told if one_line(text)]
     if lines:
         blocks.append(section("\n".join(lines)))
     blocks.append(section(_figures(place, kind)))
@@ -75,7 +75,7 @@ def _figures(place: Place, kind: Kind) -> str:
 
 def _origin(place: Place) -> str:
     hypothesis = place.hypothesis
-    inspired = f" · inspired by {escape(hypothesis.inspiration, 150)}" if hypothesis.inspiration.strip() else ""
+    inspired = f" · inspired by {escape(hypothesis.inspiration, 150)}" if one_line(hypothesis.inspiration) else ""
     return (
         f"`{escape(hypothesis.id)}` · {escape(hypothesis.generator, 100)}, {hypothesis.strategy.value}{inspired} · "
         "Your vote never changes a figure; it helps to decide what is tried next."

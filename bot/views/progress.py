@@ -60,8 +60,9 @@ _WORDS = {
 def progress(state: Progress) -> Message:
     lines = [_line(state, stage) for stage in Stage]
     parts = [section(f"*{_headline(state)}*"), section("\n".join(lines))]
-    if state.ending in (Ending.STOPPED, Ending.FAILED) and state.detail:
-        parts.append(section(escape(state.detail)))
+    detail = escape(state.detail) if state.ending in (Ending.STOPPED, Ending.FAILED) else ""
+    if detail:
+        parts.append(section(detail))
     parts.append(context(f"Request `{escape(state.request_id)}`"))
     if state.ending is None:
         parts.append(actions(button("Stop", STOP, state.request_id)))

@@ -134,8 +134,8 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> s
         f"*Effect*: how much lower the loss is than the best baseline's, shrunk toward zero to discount luck{again}. "
         "★ promising: all of its interval is above zero.",
         f"*B-WR*: share of comparisons won against all {baselines:,} baselines; *BSOTA-WR*: against the best one of "
-        f"each setting. A candidate exactly as good as the baselines scores about .50 / {chance}; compare with the “ref” "
-        "rows, the best baselines.",
+        f"each setting. A candidate exactly as good as the baselines scores about .50 / {chance}; compare with the "
+        "“ref” rows, the best baselines.",
         f"{ties}*N-score*: distance from the nearest published one, 0 is the same. "
         f"*Cost*: time relative to {escape(kind.reference)}.",
         f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(conditions)}, which tells "
