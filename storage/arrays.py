@@ -47,5 +47,5 @@ def unpack(data: bytes) -> dict[str, Float32]:
             start = 8 + length + entry["data_offsets"][0]
             arrays[name] = np.frombuffer(data, "<f4", prod(shape), start).reshape(shape).astype(np.float32)
         return arrays
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedRecord(f"{len(data)} bytes kept as arrays cannot be read: {error}") from error

@@ -35,7 +35,7 @@ def database_url(url: str) -> URL:
         raise ValueError("it is not a database URL") from None
     backend = parsed.drivername.split("+")[0]
     if backend == "sqlite":
-        if not parsed.database or parsed.database == ":memory:" or "mode=memory" in parsed.database:
+        if not parsed.database or parsed.database == ":memory:" or parsed.query.get("mode") == "memory":
             raise ValueError("it names no file, and a database in memory does not survive a restart")
         return parsed.set(drivername="sqlite")
     if backend in ("postgresql", "postgres"):
@@ -62,7 +62,7 @@ def open_database(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             _prepare_sqlite(engine)
         _migrate(engine)
-    except (SQLAlchemyError, OSError, CommandError) as error:
+    except (SQLAlchemyError, sqlite3.Error, CommandError) as error:
         engine.dispose()
         raise DatabaseUnavailable(_advice(shown, error)) from error
     return engine
@@ -138,22 +138,33 @@ def table_of(row: type[SQLModel]) -> Table:
     return table
 
 
-def upsert(session: Session, rows: Sequence[SQLModel], *key: str, keep: Sequence[str] = ()) -> int:
-    """Insert rows of one table; one that is there already under `key` is replaced and keeps its position.
-
-    `keep` names columns that a replacement leaves as they were; keeping all of them means: the first stays.
-    Returns how many rows were inserted or replaced.
-    """
+def upsert(session: Session, rows: Sequence[SQLModel], *key: str) -> None:
+    """Insert rows of one table; one that is there already under `key` is replaced and keeps its position."""
     if not rows:
-        return 0
-    table = table_of(type(rows[0]))
-    names = [column.key for column in table.columns if column.key != "position"]
-    insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
-    replaced = {name: insert.excluded[name] for name in names if name not in (*key, *keep)}
-    statement = (
-        insert.on_conflict_do_update(index_elements=key, set_=replaced)
-        if replaced
-        else insert.on_conflict_do_nothing(index_elements=key)
-    )
-    values = [{name: getattr(row, name) for name in names} for row in rows]
-    return session.connection().execute(statement, values).rowcount
+        return
+    insert = _insert(session, rows[0])
+    names = _names(rows[0])
+    replaced = {name: insert.excluded[name] for name in names if name not in key}
+    if replaced:
+        statement = insert.on_conflict_do_update(index_elements=key, set_=replaced)
+    else:
+        statement = insert.on_conflict_do_nothing(index_elements=key)
+    session.connection().execute(statement, [{name: getattr(row, name) for name in names} for row in rows])
+
+
+def insert_once(session: Session, row: SQLModel, *key: str) -> bool:
+    """Insert a row unless there is one under `key`, which then stays as it is. Whether it was inserted."""
+    values = {name: getattr(row, name) for name in _names(row)}
+    insert = _insert(session, row).values(values).on_conflict_do_nothing(index_elements=key)
+    inserted = session.connection().execute(insert.returning(table_of(type(row)).c.position))
+    return inserted.first() is not None
+
+
+def _insert(session: Session, row: SQLModel) -> sqlite.Insert | postgresql.Insert:
+    # Two dialects with the same words for it; SQL itself has none that both know.
+    table = table_of(type(row))
+    return postgresql.insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _names(row: SQLModel) -> list[str]:
+    return [column.key for column in table_of(type(row)).columns if column.key != "position"]

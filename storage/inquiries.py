@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, update
 from sqlmodel import col, select
 
-from storage.database import reading, table_of, upsert, writing
+from storage.database import insert_once, reading, table_of, writing
 from storage.errors import NotRecorded
 from storage.message_tables import InquiryRow
 
@@ -71,7 +71,7 @@ class SqlInquiries:
         values = {name: getattr(inquiry, name) for name in Inquiry.__slots__}
         values |= {"files": [asdict(file) for file in inquiry.files], "state": str(inquiry.state)}
         with writing(self._engine) as session:
-            return upsert(session, [InquiryRow(**values)], "id", keep=list(values)) == 1
+            return insert_once(session, InquiryRow(**values), "id")
 
     def update(
         self, id: str, *, state: State | str | None = None, request_id: str | None = None, note: str | None = None

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, func, update
 from sqlmodel import col, select
 
-from storage.database import reading, table_of, upsert, writing
+from storage.database import insert_once, reading, table_of, writing
 from storage.errors import NotRecorded
 from storage.message_tables import PostRow
 
@@ -45,7 +45,7 @@ class SqlPosts:
         """Call before posting. False: it was intended before, so `find` it first; nothing is changed."""
         row = PostRow(key=key, channel=channel, thread_ts=thread_ts, intended_at=datetime.now(UTC))
         with writing(self._engine) as session:
-            return upsert(session, [row], "key", keep=list(PostRow.model_fields)) == 1
+            return insert_once(session, row, "key")
 
     def record(self, key: str, ts: str, digest: str, detail: Mapping[str, object] | None = None) -> None:
         """It is there, under `ts`. Recording again (after an edit) replaces the digest, and the detail if given.
