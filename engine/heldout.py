@@ -1,0 +1,59 @@
+"""The held-out labels, which never enter a sandbox, and the host's scoring of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.score import Trial
+from sandbox.execution import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """What the predictions of one pack are compared with.
+
+    replicas: (data set, seed, classes or None) of the largest stack, in its order.
+    targets [checkpoints, replicas, examples]: class numbers or values.
+    stacks: how many replicas, from the first on, each architecture has.
+    """
+
+    replicas: tuple[tuple[str, int, int | None], ...]
+    targets: NDArray[np.float32]
+    stacks: Mapping[str, int]
+
+
+def score(predictions: Mapping[str, Array], held_out: HeldOut) -> tuple[Trial, ...]:
+    """One trial for each replica of each architecture, from predictions {architecture: [checkpoints, r, examples, 10]}.
+
+    The loss is the log-loss (natural logarithm) of the softmax over the task's own classes, or the squared error of
+    output 0 against values of variance 1; both are averaged over examples and checkpoints. Predictions that are not
+    finite at any checkpoint are a trial that diverged.
+    """
+    trials = []
+    for architecture, replicas in held_out.stacks.items():
+        for replica in range(replicas):
+            dataset, seed, classes = held_out.replicas[replica]
+            outputs = predictions[architecture][:, replica].astype(np.float64)
+            targets = held_out.targets[:, replica]
+            loss, accuracy = None, None
+            if np.isfinite(outputs).all():
+                read = _regression if classes is None else _classification
+                loss, accuracy = read(outputs[..., : classes or 1], targets)
+            trials.append(Trial(cell=f"{dataset}/{architecture}", seed=seed, loss=loss, accuracy=accuracy))
+    return tuple(trials)
+
+
+def _classification(logits: NDArray[np.float64], targets: NDArray[np.float32]) -> tuple[float, float]:
+    largest = logits.max(-1, keepdims=True)
+    total = np.log(np.exp(logits - largest).sum(-1)) + largest[..., 0]
+    right = np.take_along_axis(logits, targets[..., None].astype(np.int64), -1)[..., 0]
+    return float((total - right).mean()), float((logits.argmax(-1) == targets).mean())
+
+
+def _regression(outputs: NDArray[np.float64], targets: NDArray[np.float32]) -> tuple[float, float]:
+    error = float(((outputs[..., 0] - targets) ** 2).mean())
+    return error, 1 - error / float(targets.var())

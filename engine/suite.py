@@ -1,0 +1,189 @@
+"""Suites as versioned data, and the pack of arrays that a sandbox trains on.
+
+A trial is (cell, seed). Its initial parameters, its order of examples and the examples it is scored on are functions
+of (suite, secret, cell, seed) alone, made here on the host: every arm of a comparison gets exactly the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.datasets import Dataset, generator, load
+from engine.heldout import HeldOut
+from sandbox.execution import Array
+from sandbox.guest.nets import ARCHITECTURES, INPUTS, OUTPUTS, initial
+
+SELECTION_SEEDS = tuple(range(1001, 1009))  # choose each cell's best baseline, apart from the seeds that measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """What a hypothesis is trained on, how long, and how it is read.
+
+    `architectures` gives the data sets of each; in the order of `datasets`, each has the first so many of them, so
+    that one stack of data serves all. Classifications come before regressions.
+    """
+
+    name: str
+    version: int
+    datasets: tuple[str, ...]
+    architectures: Mapping[str, int]
+    seeds: tuple[int, ...]
+    width: int
+    batch: int
+    steps: int
+    learning_rate: float
+    checkpoints: tuple[int, ...]  # predictions are read when so many steps are done
+    examples: int  # held-out examples predicted at each checkpoint, others each time
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return tuple(
+            f"{dataset}/{architecture}"
+            for architecture, count in self.architectures.items()
+            for dataset in self.datasets[:count]
+        )
+
+    def identity(self, secret: bytes) -> str:
+        """Name, version, and a digest of the definition and the secret: `screen-1/3fa90c1d`."""
+        digest = hashlib.sha256(secret + repr(self).encode()).hexdigest()
+        return f"{self.name}-{self.version}/{digest[:8]}"
+
+
+SCREEN = Suite(
+    name="screen",
+    version=1,
+    datasets=("digits", "mnist1d", "spirals", "teacher", "friedman1"),
+    architectures={"mlp2": 5, "mlp4": 5, "res": 5, "cnn": 2},  # a convolution only where inputs have an order
+    seeds=(0, 1),
+    width=32,
+    batch=32,
+    steps=48,
+    learning_rate=1.5e-2,
+    checkpoints=(39, 42, 45, 48),  # the last quarter
+    examples=128,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pack:
+    """Everything that a sandbox needs to train on a suite (see sandbox/guest/train.py), and what the host keeps.
+
+    `name` is made of the content, so a name always means the same arrays.
+    """
+
+    name: str
+    arrays: Mapping[str, Array]
+    options: Mapping[str, object]
+    expects: Mapping[str, tuple[int, ...]]
+    held_out: HeldOut
+
+
+def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:
+    """The arrays for these seeds of the suite. Raises ValueError when the suite cannot be stacked."""
+    data = [load(name, secret) for name in suite.datasets]
+    kinds = [d.classes is None for d in data]
+    if kinds != sorted(kinds):
+        raise ValueError(f"suite {suite.name}: classifications must come before regressions, got {suite.datasets}")
+    replicas = [(d, seed) for d in data for seed in seeds]
+    drawn = [_Drawn.of(suite, secret, d, seed) for d, seed in replicas]
+    training_at, held_out_at = _starts([len(d.training) for d in data]), _starts([len(d.held_out) for d in data])
+    place = [number for number in range(len(data)) for _ in seeds]
+    order = np.stack([training_at[p] + one.order for p, one in zip(place, drawn, strict=True)], 1)
+    asked = np.stack([held_out_at[p] + one.asked for p, one in zip(place, drawn, strict=True)], 1)
+    held_out_targets = np.concatenate([d.targets[d.held_out] for d in data])
+    stacks = {name: count * len(seeds) for name, count in suite.architectures.items()}
+    arrays: dict[str, Array] = {
+        "rows": np.concatenate([_padded(d.inputs[d.training]) for d in data]),
+        "targets": np.concatenate([d.targets[d.training] for d in data]),
+        "held_out": np.concatenate([_padded(d.inputs[d.held_out]) for d in data]),
+        "order": order,
+        "asked": asked,
+        "mask": np.stack([_mask(d.classes) for d, _ in replicas if d.classes is not None]),
+        "seeds": np.array([one.component_seed for one in drawn]),
+        **dict(_initial(suite, secret, seeds, data)),
+    }
+    held_out = HeldOut(
+        replicas=tuple((d.name, seed, d.classes) for d, seed in replicas),
+        targets=held_out_targets[asked],
+        stacks=stacks,
+    )
+    return Pack(
+        name=f"{suite.identity(secret)}/{_digest(arrays, held_out)}",
+        arrays=arrays,
+        options={
+            "width": suite.width,
+            "learning_rate": suite.learning_rate,
+            "checkpoints": list(suite.checkpoints),
+            "architectures": list(suite.architectures),
+        },
+        expects={name: (len(suite.checkpoints), count, suite.examples, OUTPUTS) for name, count in stacks.items()},
+        held_out=held_out,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """What is drawn for one (data set, seed), shared by the architectures."""
+
+    order: NDArray[np.int64]  # [steps, batch], positions among the training rows, epoch by epoch
+    asked: NDArray[np.int64]  # [checkpoints, examples], positions among the held-out rows
+    component_seed: int
+
+    @staticmethod
+    def of(suite: Suite, secret: bytes, data: Dataset, seed: int) -> _Drawn:
+        rng = generator(secret, suite.name, suite.version, data.name, seed)
+        order = _shuffled(len(data.training), suite.steps * suite.batch, rng).reshape(suite.steps, suite.batch)
+        asked = _shuffled(len(data.held_out), len(suite.checkpoints) * suite.examples, rng)
+        return _Drawn(
+            order=order,
+            asked=asked.reshape(len(suite.checkpoints), suite.examples),
+            component_seed=int(rng.integers(1 << 48)),
+        )
+
+
+def _shuffled(rows: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` positions, passing through all rows before any comes again."""
+    passes = -(-count // rows)
+    return np.concatenate([rng.permutation(rows) for _ in range(passes)])[:count]
+
+
+def _initial(suite: Suite, secret: bytes, seeds: tuple[int, ...], data: list[Dataset]) -> Iterator[tuple[str, Array]]:
+    for name, count in suite.architectures.items():
+        nets = [
+            initial(
+                ARCHITECTURES[name],
+                width=suite.width,
+                inputs=d.inputs.shape[1],
+                outputs=d.classes or 1,
+                rng=generator(secret, suite.name, suite.version, d.name, name, seed),
+            )
+            for d in data[:count]
+            for seed in seeds
+        ]
+        for number, stacked in enumerate(zip(*nets, strict=True)):
+            yield f"{name}.{number}", np.stack(stacked)
+
+
+def _starts(lengths: list[int]) -> list[int]:
+    return [sum(lengths[:number]) for number in range(len(lengths))]
+
+
+def _padded(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.pad(inputs, ((0, 0), (0, INPUTS - inputs.shape[1])))
+
+
+def _mask(classes: int) -> NDArray[np.float32]:
+    return np.where(np.arange(OUTPUTS) < classes, 0.0, -1e30).astype(np.float32)[None]
+
+
+def _digest(arrays: Mapping[str, Array], held_out: HeldOut) -> str:
+    digest = hashlib.sha256(repr(held_out.replicas).encode() + held_out.targets.tobytes())
+    for name, array in sorted(arrays.items()):
+        digest.update(name.encode() + str((array.dtype, array.shape)).encode() + array.tobytes())
+    return digest.hexdigest()[:16]
