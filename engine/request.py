@@ -25,3 +25,4 @@ class Request:
     purpose: str  # "small image classifiers"; empty when none was named
     asked_by: str
     created_at: datetime  # aware, UTC
+    counts: tuple[int, ...] = ()  # how many of each kind, in the order of `kinds`; they add up to `count`
