@@ -87,10 +87,11 @@ class Slack:
                 return True
             place = {"channel": known.channel, "ts": known.ts}
             try:
+                text = cut(message.text, PLAIN_TEXT_LIMIT)
                 try:
-                    call(self._client.chat_update, **place, text=message.text, blocks=list(message.blocks))
+                    call(self._client.chat_update, **place, text=text, blocks=list(message.blocks))
                 except ContentRefused:
-                    call(self._client.chat_update, **place, text=cut(message.text, PLAIN_TEXT_LIMIT), blocks=[])
+                    call(self._client.chat_update, **place, text=text, blocks=[])
             except SlackError as error:
                 log.warning("cannot update %s: %s", key, error)
                 return False
@@ -143,15 +144,15 @@ class Slack:
 
     def _send_as_file(self, key: str, channel: str, thread_ts: str | None, message: Message) -> str:
         name = f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.txt"
+        text = unescape(message.text).encode("utf-8", errors="replace")
         try:
-            text = unescape(message.text).encode("utf-8", errors="replace")
             self._attach(f"{key}/as-file", channel, thread_ts, text, name, "The answer as text")
-            start = cut(message.text.partition("\n")[0], 300)
-            note = Message(text=f"{start}\nSlack did not take the message itself, so all of it is in the file {name}.")
-            return self._send(key, channel, thread_ts, note)
-        except ContentRefused as error:
+        except SlackError as error:
             log.warning("only a line for %s: %s", key, error)
-        return self._send(key, channel, thread_ts, unshowable(message.request_id))
+            return self._send(key, channel, thread_ts, unshowable(message.request_id))
+        start = cut(message.text.partition("\n")[0], 300)
+        note = f"{start}\nSlack did not take the message itself, so all of it is in the file {name}."
+        return self._send(key, channel, thread_ts, Message(text=note))
 
     def _send(self, key: str, channel: str, thread_ts: str | None, message: Message) -> str:
         """Send once. When the connection breaks, the message may be there: look before sending again."""

@@ -17,7 +17,7 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, R
 from bot.errors import ContentRefused, NotPermitted, PlaceGone, SlackBusy, SlackError, SlackUnreachable
 
 RATE_LIMIT_RETRIES = 5
-CONNECTION_RETRIES = 3
+CONNECTION_RETRIES = 2
 BURST = 3  # Slack tolerates short bursts above one message a second and channel, and does not say how short
 SENDS = ("chat.postMessage", "chat.postEphemeral", "files.completeUploadExternal")  # doing them twice is seen by people
 
@@ -144,11 +144,14 @@ class Pace:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._next: dict[str, float] = {}  # when the channel's last place is free again
+        self._due: dict[str, float] = {}  # when the next message would go out if all were evenly spaced
+
+    def reserve(self, channel: str, now: float) -> float:
+        """Take the channel's next place; how many seconds after `now` it comes (generic cell rate algorithm)."""
+        with self._lock:
+            due = max(self._due.get(channel, now), now)
+            self._due[channel] = due + self._seconds
+        return max(0.0, due - (BURST - 1) * self._seconds - now)
 
     def wait(self, channel: str) -> None:
-        with self._lock:
-            now = time.monotonic()
-            free = max(self._next.get(channel, 0.0), now - (BURST - 1) * self._seconds)
-            self._next[channel] = free + self._seconds
-        time.sleep(max(0.0, free - now))
+        time.sleep(self.reserve(channel, time.monotonic()))
