@@ -45,6 +45,7 @@ class RequestRow(SQLModel, table=True):
     text: str = Field(sa_type=Words)
     kinds: list[str] = Field(sa_type=Json)
     count: int
+    counts: list[int] = Field(sa_type=Json)
     strategies: list[str] = Field(sa_type=Json)
     purpose: str = Field(sa_type=Words)
     asked_by: str = Field(sa_type=Words)
@@ -57,6 +58,7 @@ class RequestRow(SQLModel, table=True):
             text=request.text,
             kinds=list(request.kinds),
             count=request.count,
+            counts=list(request.counts),
             strategies=[str(strategy) for strategy in request.strategies],
             purpose=request.purpose,
             asked_by=request.asked_by,
@@ -69,6 +71,7 @@ class RequestRow(SQLModel, table=True):
             text=self.text,
             kinds=tuple(self.kinds),
             count=self.count,
+            counts=tuple(self.counts),
             strategies=tuple(Strategy(strategy) for strategy in self.strategies),
             purpose=self.purpose,
             asked_by=self.asked_by,

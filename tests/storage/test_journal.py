@@ -160,6 +160,7 @@ def test_a_request_comes_back_as_it_was(journal: Journal, data: st.DataObject) -
         text=data.draw(texts),
         kinds=tuple(data.draw(st.lists(texts, max_size=3))),
         count=data.draw(counts),
+        counts=tuple(data.draw(st.lists(counts, max_size=3))),
         strategies=tuple(data.draw(st.lists(st.sampled_from(Strategy), max_size=3))),
         purpose=data.draw(texts),
         asked_by=data.draw(texts),
