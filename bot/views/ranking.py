@@ -207,7 +207,10 @@ def _origin(ranked: Ranking, conditions: Conditions, choosing: Choosing) -> str:
 def _chosen(choosing: Choosing) -> str:
     outcomes = count(choosing.outcomes, "outcome")
     if choosing.model_version is None:
-        how = f"Chosen by closeness to known functions: {outcomes} so far, {choosing.needed} needed before they decide."
+        how = (
+            f"Chosen by closeness to known functions: {outcomes} and the votes are recorded, too few to change "
+            f"the order yet ({choosing.needed} needed)."
+        )
     else:
         model = f"the reward model `{escape(choosing.model_version)}`"
         how = f"Chosen by {model}, which learned from {outcomes} and the votes."

@@ -13,12 +13,12 @@ def vote_recorded(
     """`changed`: it replaced another vote of the same person. `decides`: whether votes and outcomes decide already
     (None: as soon as there are `needed` outcomes)."""
     thumb = "👍" if thumbs_up else "👎"
-    kept = "changed, still counted once" if changed else "recorded, counted once"
+    once = "changed, still counted once" if changed else "counted once"
     if outcomes >= needed if decides is None else decides:
-        effect = f"Votes and outcomes ({outcomes:,} so far) now decide what is measured next."
+        effect = f"recorded; votes and outcomes ({outcomes:,} so far) now decide what is measured next"
     else:
-        effect = f"Recorded, too few to change the order yet ({outcomes:,} of {count(needed, 'outcome')})."
-    return message(section(f"{thumb} for {escape(title or 'untitled', 150)}: {kept}. {effect}"))
+        effect = f"recorded, too few to change the order yet ({outcomes:,} of {count(needed, 'outcome')})"
+    return message(section(f"{thumb} for {escape(title or 'untitled', 150)}, {once}: {effect}."))
 
 
 def vote_lost(*, hypothesis_id: str) -> Message:

@@ -290,7 +290,7 @@ def test_a_ranking() -> None:
     assert "• Inverse unit: It answers infinity at 0." in message.text
     assert "• Plain gate: the same function as SiLU" in message.text
     assert "Proposed but not measured (2)\nBent identity, Soft root" in message.text
-    assert "12 outcomes so far, 30 needed" in message.text
+    assert "12 outcomes and the votes are recorded, too few to change the order yet (30 needed)" in message.text
     assert "90 % over seeds, not over new data sets" in message.text
 
 
@@ -379,12 +379,12 @@ def test_long_code_is_cut_and_the_message_says_where_the_rest_is() -> None:
     [
         (
             {"thumbs_up": True, "changed": False, "outcomes": 12},
-            "👍 for Unit: recorded, counted once. Recorded, too few to change the order yet (12 of 30 outcomes).",
+            "👍 for Unit, counted once: recorded, too few to change the order yet (12 of 30 outcomes).",
         ),
         (
             {"thumbs_up": False, "changed": True, "outcomes": 31},
-            "👎 for Unit: changed, still counted once. "
-            "Votes and outcomes (31 so far) now decide what is measured next.",
+            "👎 for Unit, changed, still counted once: recorded; "
+            "votes and outcomes (31 so far) now decide what is measured next.",
         ),
     ],
 )
@@ -443,6 +443,9 @@ TITLES = st.text(st.characters(codec=None), max_size=60) | st.sampled_from(
 )
 
 
+SOURCES = st.binary(max_size=50) | st.sampled_from(["", "x = 1\n" * 900, "```\n" * 9_000, "😀" * 5_000]).map(str.encode)
+
+
 @st.composite
 def hypotheses(draw: st.DrawFn) -> Hypothesis:
     return idea(
@@ -452,7 +455,7 @@ def hypotheses(draw: st.DrawFn) -> Hypothesis:
         rationale=draw(TITLES),
         inspiration=draw(TITLES),
         generator=draw(TITLES),
-        source=draw(st.binary(max_size=50)) * draw(st.sampled_from([1, 400])),
+        source=draw(SOURCES),
     )
 
 
