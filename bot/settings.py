@@ -108,8 +108,8 @@ class Settings(BaseSettings):
     slack_app_token: Annotated[SecretStr, _starts_with("xapp-")] | None = _variable(
         "SLACK_APP_TOKEN", "The app-level token, for Socket Mode.", "a token that starts with `xapp-`", None
     )
-    slack_api_url: Address | None = _variable(
-        "SLACK_API_URL", "Where Slack's Web API is; another address is for tests.", ADDRESS, None, "Slack's"
+    slack_api_url: Address = _variable(
+        "SLACK_API_URL", "Where Slack's Web API is; another address is for tests.", ADDRESS, "https://slack.com/api/"
     )
     openai_api_key: SecretStr | None = _variable(
         "OPENAI_API_KEY",
@@ -203,7 +203,9 @@ def read_settings(*, slack: bool = True) -> Settings:
 
     With `slack=False`, for what only uses the local workspace, the variables SLACK_* count as unset.
     """
-    ignored: dict[str, Any] = {} if slack else {name: None for name in _documented() if name.startswith("SLACK_")}
+    ignored: dict[str, Any] = {}
+    if not slack:
+        ignored = {name: field.default for name, (field, _) in _documented().items() if name.startswith("SLACK_")}
     set_here = {name: value for name, value in os.environ.items() if value and name not in ignored}
     faults = [*_misspelt(set_here), *_halves(set_here)]
     settings = None

@@ -150,7 +150,8 @@ def test_what_uses_only_the_local_workspace_ignores_slacks_variables(monkeypatch
     monkeypatch.setenv("SLACK_BOT_TOKEN", "not a token")
     monkeypatch.setenv("SLACK_API_URL", "nowhere")
     settings = read_settings(slack=False)
-    assert (settings.slack_bot_token, settings.slack_api_url, settings.connects_to_slack) == (None, None, False)
+    assert (settings.slack_bot_token, settings.slack_api_url) == (None, "https://slack.com/api/")
+    assert not settings.connects_to_slack
 
 
 def test_the_documented_table_is_that_of_the_settings() -> None:
