@@ -10,19 +10,24 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 
-from engine.choose import choose
+from engine.choose import ASKED_FOR, choose
 from engine.evaluate import Evaluator
-from engine.generate import generate
+from engine.generate import from_file, generate
 from engine.hypothesis import Hypothesis
-from engine.journal import Choice, Journal
+from engine.journal import Journal
+from engine.learn import learn
 from engine.llm.client import LLM
-from engine.novelty import judge
+from engine.novelty import behaviour_of, judge
 from engine.rank import rank
 from engine.ranking import Ranking
 from engine.request import Request, Strategy
-from engine.score import Score
+from engine.reward import Landmark, landmarks, predictor
+from engine.score import BaselineTrials, Score
 from engine.validate import validate
+from engine.winrate import references
 from engine.verdict import Verdict
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kind import Behaviour, Kind
@@ -40,6 +45,7 @@ class Tally:
     wanted: int  # to be generated
     generated: int
     validated: int
+    rejected: int  # duplicates included
     to_measure: int
     measured: int
 
@@ -67,29 +73,48 @@ class Research:
         request = self._journal.request(request_id)
         for kind, count in zip(request.kinds, request.counts, strict=True):
             self._ask_each_for_its_share(request, kind, OVERSUPPLY * count)
-            self._ask_any_for_the_rest(request, kind, OVERSUPPLY * count)
+            avoid = self._journal.used_titles(kind)
+            exhausted = self._ask_any_for_the_rest(request, kind, OVERSUPPLY * count, avoid)
+            if exhausted and not self._proposed(request, kind):  # all of the catalogue was used: it starts over
+                self._ask_any_for_the_rest(request, kind, OVERSUPPLY * count, avoid=[])
 
     def _ask_each_for_its_share(self, request: Request, kind: str, count: int) -> None:
         askings = [(strategy, model) for strategy in request.strategies for model in self._models]
         for (strategy, model), share in zip(askings, shares(count, len(askings)), strict=True):
             have = [h for h in self._proposed(request, kind) if h.strategy == strategy and h.generator == model.name]
-            self._ask(request, kind, strategy, model, share - len(have))
+            self._ask(request, kind, strategy, model, share - len(have), self._journal.used_titles(kind))
 
-    def _ask_any_for_the_rest(self, request: Request, kind: str, count: int) -> None:
+    def _ask_any_for_the_rest(self, request: Request, kind: str, count: int, avoid: Sequence[str]) -> bool:
+        """Whether every model said that it has nothing more."""
+        exhausted = True
         for strategy in request.strategies:
             for model in self._models:
-                self._ask(request, kind, strategy, model, count - len(self._proposed(request, kind)))
+                proposed = self._proposed(request, kind)
+                unwanted = [*avoid, *(hypothesis.title for hypothesis in proposed)]
+                exhausted &= self._ask(request, kind, strategy, model, count - len(proposed), unwanted)
+        return exhausted
 
-    def _ask(self, request: Request, kind: str, strategy: Strategy, model: LLM, count: int) -> None:
+    def _ask(
+        self, request: Request, kind: str, strategy: Strategy, model: LLM, count: int, avoid: Sequence[str]
+    ) -> bool:
         if count <= 0 or self._journal.stopped(request.id):
-            return
-        avoid = self._journal.used_titles(kind)
-        answer = generate(request, kind, strategy, count, model, avoid)
+            return False
+        stopped = partial(self._journal.stopped, request.id)
+        answer = generate(request, kind, strategy, count, model, avoid, stopped=stopped)
         self._journal.record_hypotheses(answer.hypotheses)
-        self._journal.record_generator_faults(request.id, answer.faults)
+        known = self._journal.generator_faults(request.id)
+        self._journal.record_generator_faults(request.id, list(dict.fromkeys([*known, *answer.faults])))
+        return answer.exhausted
 
     def _proposed(self, request: Request, kind: str) -> list[Hypothesis]:
         return [h for h in self._journal.hypotheses(request.id) if h.kind == kind]
+
+    def take(self, request: Request, files: Sequence[tuple[str, bytes]]) -> None:
+        """Components that a person wrote, as (name, source): they take the place of generated ones."""
+        self._journal.record_request(request)
+        kind = request.kinds[0]
+        hypotheses = [from_file(name, source, kind, request.id, request.asked_by) for name, source in files]
+        self._journal.record_hypotheses(hypotheses)
 
     # --- validate
 
@@ -133,25 +158,47 @@ class Research:
         if self._journal.choices(request_id):
             return
         request = self._journal.request(request_id)
-        for kind, count in zip(request.kinds, request.counts, strict=True):
-            self._journal.record_choices(
-                choose(request_id, self._kinds[kind], self.candidates(request_id, kind), count, self._journal)
-            )
+        for name, count in zip(request.kinds, request.counts, strict=True):
+            kind = self._kinds[name]
+            known = predictor(kind, self._journal.latest_snapshot(name), self._landmarks(kind))
+            choices = choose(request_id, kind, self.candidates(request_id, name), count, known)
+            self._journal.record_choices(choices)
 
     def candidates(self, request_id: str, kind: str) -> list[tuple[Hypothesis, Verdict]]:
-        """Those that could be measured: accepted, and not the same function as something known."""
+        """Those that could be measured: accepted, and not the same function as something known.
+
+        What a person wrote is measured in any case: it was asked for by name.
+        """
         verdicts = self._journal.verdicts(request_id)
         return [
             (hypothesis, verdicts[hypothesis.id])
             for hypothesis in self._journal.hypotheses(request_id)
-            if hypothesis.kind == kind and hypothesis.id in verdicts and measurable(verdicts[hypothesis.id])
+            if hypothesis.kind == kind and hypothesis.id in verdicts and measurable(hypothesis, verdicts[hypothesis.id])
         ]
 
-    def choose_the_rest(self, request_id: str) -> int:
-        """Mark everything that was proposed but not measured to be measured; returns how many were added."""
-        left = [c for c in self._journal.choices(request_id).values() if not c.measured]
-        self._journal.record_choices([replace(choice, measured=True, why="asked for") for choice in left])
-        return len(left)
+    def choose_the_rest(self, request_id: str, kind: str) -> None:
+        """Mark everything of this kind that was proposed but not measured to be measured."""
+        of_kind = {hypothesis.id for hypothesis, _ in self.candidates(request_id, kind)}
+        left = [c for c in self._journal.choices(request_id).values() if not c.measured and c.hypothesis_id in of_kind]
+        self._journal.record_choices([replace(choice, measured=True, why=ASKED_FOR) for choice in left])
+
+    def _landmarks(self, kind: Kind) -> list[Landmark]:
+        """The baselines with their own win rates: what a prediction can lean on before anything was measured."""
+        rows = references(kind, self.baseline_trials(kind.name))
+        return landmarks(kind, rows, {known.name: behaviour_of(kind, known) for known in kind.baselines})
+
+    # --- learn
+
+    def learn(self, kind: str) -> None:
+        """Make a new version of the reward model from every outcome and vote so far, once there are enough."""
+        about = self._kinds[kind]
+        snapshot = learn(about, self._journal.past(kind), at=datetime.now(UTC), baselines=self._landmarks(about))
+        if snapshot is not None:
+            self._journal.record_snapshot(snapshot)
+
+    def outcomes(self, kind: str) -> int:
+        """How many hypotheses of this kind were measured so far, over all requests."""
+        return sum(past.score is not None for past in self._journal.past(kind))
 
     # --- measure
 
@@ -160,16 +207,21 @@ class Research:
         for kind in self._journal.request(request_id).kinds:
             self._evaluator.prepare(kind, self._evaluator.suite.seeds)
 
+    def baseline_trials(self, kind: str, seeds: tuple[int, ...] | None = None) -> list[BaselineTrials]:
+        """On the screening seeds, or on `seeds`."""
+        return self._evaluator.baseline_trials(kind, seeds or self._evaluator.suite.seeds)
+
     def unmeasured(self, request_id: str) -> list[str]:
-        verdicts = self._journal.verdicts(request_id)
+        choices = self._journal.choices(request_id)
         scored = {score.hypothesis_id for score in self._journal.scores(request_id)}
         return [
-            choice.hypothesis_id
-            for choice in self._journal.choices(request_id).values()
-            if choice.measured and choice.hypothesis_id not in scored and measurable(verdicts[choice.hypothesis_id])
+            hypothesis.id
+            for kind in self._journal.request(request_id).kinds
+            for hypothesis, _ in self.candidates(request_id, kind)
+            if hypothesis.id in choices and choices[hypothesis.id].measured and hypothesis.id not in scored
         ]
 
-    def measure(self, request_id: str, hypothesis_ids: Sequence[str], done: Callable[[], None]) -> None:
+    def measure(self, request_id: str, hypothesis_ids: Sequence[str], done: Callable[[], None] = lambda: None) -> None:
         """Measure on the screening suite; `done` is called after each. Stops between candidates when asked to."""
         wanted = set(hypothesis_ids) & set(self.unmeasured(request_id))
         for kind in self._journal.request(request_id).kinds:
@@ -226,7 +278,7 @@ class Research:
                 hypotheses=self._proposed(request, kind),
                 verdicts=verdicts,
                 scores=[score for score in scores if score.seeds == seeds],
-                baselines=self._evaluator.baseline_trials(kind, seeds),
+                baselines=self.baseline_trials(kind),
                 reruns=[score for score in scores if score.seeds != seeds],
                 generator_faults=self._journal.generator_faults(request_id),
                 stopped=self._journal.stopped(request_id),
@@ -235,25 +287,34 @@ class Research:
         ]
 
     def tally(self, request_id: str) -> Tally:
-        choices = self._journal.choices(request_id)
-        screened = {s.hypothesis_id for s in self._journal.scores(request_id)}
-        chosen = [c.hypothesis_id for c in choices.values() if c.measured]
+        hypotheses = self._journal.hypotheses(request_id)
+        verdicts = self._journal.verdicts(request_id)
+        choices = self._journal.choices(request_id).values()
+        request = self._journal.request(request_id)
         return Tally(
-            wanted=OVERSUPPLY * self._journal.request(request_id).count,
-            generated=len(self._journal.hypotheses(request_id)),
-            validated=len(self._journal.verdicts(request_id)),
-            to_measure=len(chosen),
-            measured=len(screened),
+            wanted=request.count * (1 if by_hand(request) else OVERSUPPLY),
+            generated=len(hypotheses),
+            validated=len(verdicts),
+            rejected=sum(h.id in verdicts and not measurable(h, verdicts[h.id]) for h in hypotheses),
+            to_measure=sum(choice.measured for choice in choices),
+            measured=len({score.hypothesis_id for score in self._journal.scores(request_id)}),
         )
 
 
-def measurable(verdict: Verdict) -> bool:
-    return verdict.accepted and (verdict.novelty is None or verdict.novelty.duplicate_of is None)
+def by_hand(request: Request) -> bool:
+    return request.strategies == (Strategy.BY_HAND,)
+
+
+def measurable(hypothesis: Hypothesis, verdict: Verdict) -> bool:
+    duplicate = verdict.novelty is not None and verdict.novelty.duplicate_of is not None
+    return verdict.accepted and (not duplicate or hypothesis.strategy is Strategy.BY_HAND)
 
 
 def same_idea(one: Hypothesis, other: Hypothesis) -> bool:
-    """The catalogue starts over when all of it was used: an entry is not a duplicate of itself."""
-    return one.id == other.id or (one.origin is not None and one.origin == other.origin)
+    """Not duplicates but the same thing again: a catalogue entry after all were used, a file that is tried again."""
+    again = one.origin is not None and one.origin == other.origin
+    tried_again = one.strategy is other.strategy is Strategy.BY_HAND and one.source == other.source
+    return one.id == other.id or again or tried_again
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -273,8 +334,3 @@ def fresh_seeds(request_id: str, used: Sequence[int]) -> tuple[int, ...]:
         if seed not in used and seed not in seeds:
             seeds.append(seed)
     return tuple(seeds)
-
-
-def choices_for_all(request_id: str, hypotheses: Sequence[Hypothesis]) -> list[Choice]:
-    """For components that a person wrote: each one is measured."""
-    return [Choice(hypothesis_id=h.id, request_id=request_id, measured=True, why="asked for") for h in hypotheses]

@@ -32,10 +32,26 @@ def count_out_of_range(asked: int, *, low: int = 1, high: int = 300, bot: str = 
     )
 
 
-def unknown_request(text: str, kinds: Sequence[Kind], *, bot: str = "@conjecture") -> Message:
+def unknown_request(text: str, kinds: Sequence[Kind], *, suggestion: str = "", bot: str = "@conjecture") -> Message:
+    meant = f" Did you mean `{escape(suggestion, 200)}`?" if suggestion else ""
     return message(
-        section(f"I did not understand “{escape(text, 200)}”. I can propose and test {_kinds(kinds)}.\n{_ask(bot)}"),
+        section(
+            f"I did not understand “{escape(text, 200)}”.{meant} I can propose and test {_kinds(kinds)}.\n{_ask(bot)}"
+        ),
     )
+
+
+def unclear(reason: str, example: str) -> Message:
+    """A known command with something in it that cannot be done; `reason` is a whole sentence."""
+    return message(section(f"{escape(reason)} For example: `{escape(example, 200)}`."))
+
+
+def nothing_attached() -> Message:
+    return message(section("There is no file to try. Attach a `.py` file with a module-level `build` to your message."))
+
+
+def nothing_to_measure() -> Message:
+    return message(section("There is no request in this thread, so there is nothing left to measure."))
 
 
 def empty_message(kinds: Sequence[Kind], *, bot: str = "@conjecture") -> Message:

@@ -1,0 +1,84 @@
+"""The command line. One file a command in bot/commands/; imports happen inside a command, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="conjecture",
+    help="Proposes machine-learning components, tests them in a sealed container, ranks what survived.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+
+
+@app.command()
+def run() -> None:
+    """Start the bot: on Slack when SLACK_BOT_TOKEN and SLACK_APP_TOKEN are set, else on its own page in the browser."""
+    from bot.commands.run import run
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def ask(
+    text: Annotated[
+        str, typer.Argument(help='What you would write to the bot, e.g. "propose 8 activation functions".')
+    ],
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the plots.", file_okay=False)] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option(help="Attach a file (may be repeated).", exists=True, dir_okay=False)
+    ] = None,
+    thread: Annotated[str | None, typer.Option(help="Continue this thread.")] = None,
+) -> None:
+    """Ask as a local user, wait for the answer, and print the thread."""
+    from bot.commands.ask import ask
+
+    raise typer.Exit(ask(text, as_json=as_json, out=out, files=tuple(file or ()), thread=thread))
+
+
+@app.command(name="try")
+def try_(
+    files: Annotated[list[Path], typer.Argument(help="Python modules with a module-level build.")],
+    kind: Annotated[str, typer.Option(help="What kind of component they are.")] = "activation",
+    as_json: AsJson = False,
+) -> None:
+    """Put your own components through the same validator, sandbox and evaluator."""
+    from bot.commands.try_ import try_
+
+    raise typer.Exit(try_(files, kind, as_json=as_json))
+
+
+@app.command()
+def export(
+    request_id: Annotated[str, typer.Argument(help="As printed in the thread, e.g. q-1a2b3c4d.")],
+    out: Annotated[Path, typer.Option(help="The JSON file to write.", dir_okay=False)],
+) -> None:
+    """Write everything behind an answer to a file, so that anyone can recompute its figures."""
+    from bot.commands.export import export
+
+    raise typer.Exit(export(request_id, out))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is configured and works, and for each thing that does not, what to do."""
+    from bot.commands.doctor import doctor
+
+    raise typer.Exit(doctor(as_json=as_json))
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""What we answer to a message or a click. Each method is one idempotent step of jobs.py."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import assert_never
+
+from bot.attachments import Attachments
+from bot.digests import Digests
+from bot.slack import Slack
+from bot.views import refusal
+from bot.views.failed import failed
+from bot.views.help import help_in_general, help_on_kind
+from bot.views.message import Message
+from bot.views.stopped import stopping
+from bot.views.understood import subject
+from bot.views.vote_recorded import vote_lost, vote_recorded
+from engine.errors import UnknownThing
+from engine.feedback import Feedback
+from engine.journal import Journal
+from engine.learn import MINIMUM_OUTCOMES
+from engine.request import Request, Strategy
+from engine.research import Research
+from engine.understand import understand
+from engine.understanding import (
+    CountOutOfRange,
+    DigestDaily,
+    DigestNow,
+    DigestOff,
+    Empty,
+    Help,
+    MeasureRest,
+    Propose,
+    Stop,
+    TryFile,
+    Unclear,
+    Understanding,
+    Unknown,
+    UnsupportedKind,
+)
+from sandbox.execution import Sandbox
+from sandbox.guest.components.kind import Kind
+from sandbox.guest.components.kinds import KINDS
+from storage.inquiries import UNFINISHED, Inquiry, SqlInquiries, State
+from storage.posts import SqlPosts
+
+
+class Work(StrEnum):
+    """What an answer sets going. The values are the names of workflows in jobs.py."""
+
+    RESEARCH = "research"
+    REST = "rest"
+
+
+Next = tuple[Work, list[object]] | None  # the workflow to enqueue and its arguments; JSON
+
+
+class Answers:
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        inquiries: SqlInquiries,
+        research: Research,
+        sandbox: Sandbox,
+        slack: Slack,
+        posts: SqlPosts,
+        digests: Digests,
+        attachments: Attachments,
+    ) -> None:
+        self._journal = journal
+        self._inquiries = inquiries
+        self._research = research
+        self._sandbox = sandbox
+        self._slack = slack
+        self._posts = posts
+        self._digests = digests
+        self._attachments = attachments
+        self._voting = threading.Lock()
+
+    def answer(self, inquiry_id: str) -> Next:
+        """Answer at once what can be, and say what else is to be done."""
+        inquiry = self._inquiries.get(inquiry_id)
+        papers, modules = self._attachments.keep(inquiry)
+        for name in papers:
+            self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
+        meant = understand(inquiry.text, KINDS)
+        if modules:
+            return self._try(inquiry, meant, modules)
+        if papers and not isinstance(meant, Propose):
+            return self._answered(inquiry)
+        return self._answer(inquiry, meant)
+
+    def _answer(self, inquiry: Inquiry, meant: Understanding) -> Next:
+        match meant:
+            case Propose():
+                return self._propose(inquiry, meant)
+            case MeasureRest():
+                return self._measure_rest(inquiry)
+            case Stop():
+                self._stop_thread(inquiry)
+            case DigestNow():
+                self._digests.post(inquiry.channel, f"{inquiry.id}/digest", thread(inquiry))
+            case DigestDaily():
+                self._reply(inquiry, "answer", self._digests.subscribe(inquiry.channel, meant.hour, meant.minute))
+            case DigestOff():
+                self._reply(inquiry, "answer", self._digests.unsubscribe(inquiry.channel))
+            case _:
+                self._reply(inquiry, "answer", in_words(meant))
+        return self._answered(inquiry)
+
+    def _answered(self, inquiry: Inquiry) -> None:
+        self._inquiries.update(inquiry.id, state=State.ANSWERED)
+
+    def _reply(self, inquiry: Inquiry, key: str, message: Message) -> None:
+        self._slack.post(f"{inquiry.id}/{key}", inquiry.channel, thread(inquiry), message)
+
+    # --- work
+
+    def _propose(self, inquiry: Inquiry, meant: Propose) -> Next:
+        request = Request(
+            id=request_id(inquiry.id),
+            text=inquiry.text,
+            kinds=meant.kinds,
+            count=meant.count,
+            counts=meant.counts,
+            strategies=meant.strategies,
+            purpose=meant.purpose,
+            asked_by=inquiry.person,
+            created_at=inquiry.received_at,
+        )
+        self._journal.record_request(request)
+        self._inquiries.update(inquiry.id, state=State.WORKING, request_id=request.id)
+        for other in self._at_work(inquiry):
+            words = subject_of(self._journal.request(other))
+            self._reply(inquiry, f"busy/{other}", refusal.busy(words, other, queued=False))
+        return Work.RESEARCH, [request.id, [meant.note] if meant.note else []]
+
+    def _try(self, inquiry: Inquiry, meant: Understanding, modules: Sequence[tuple[str, bytes]]) -> Next:
+        kinds = meant.kinds if isinstance(meant, Propose) else ()
+        kind = meant.kind if isinstance(meant, TryFile) and meant.kind else next(iter(kinds), "activation")
+        request = Request(
+            id=request_id(inquiry.id),
+            text=inquiry.text,
+            kinds=(kind,),
+            count=len(modules),
+            counts=(len(modules),),
+            strategies=(Strategy.BY_HAND,),
+            purpose="",
+            asked_by=inquiry.person,
+            created_at=inquiry.received_at,
+        )
+        self._research.take(request, modules)
+        self._inquiries.update(inquiry.id, state=State.WORKING, request_id=request.id)
+        return Work.RESEARCH, [request.id, []]
+
+    def _measure_rest(self, inquiry: Inquiry) -> Next:
+        """Of the newest request of the thread, all kinds."""
+        requests = [other.request_id for other in self._thread(inquiry) if other.request_id]
+        if not requests:
+            self._reply(inquiry, "answer", refusal.nothing_to_measure())
+            return self._answered(inquiry)
+        self._answered(inquiry)
+        return Work.REST, [requests[-1], list(self._journal.request(requests[-1]).kinds)]
+
+    # --- stop
+
+    def stop(self, wanted: str) -> None:
+        """End a request: nothing new is started, and what runs is killed. Its own workflow says what was finished."""
+        self._journal.stop(wanted)
+        self._sandbox.kill(wanted)
+
+    def _stop_thread(self, inquiry: Inquiry) -> None:
+        at_work = self._at_work(inquiry)
+        for wanted in at_work:
+            self.stop(wanted)
+            self._reply(inquiry, f"stopping/{wanted}", stopping(request_id=wanted))
+        if not at_work:
+            self._reply(inquiry, "answer", refusal.nothing_to_stop())
+
+    def _thread(self, inquiry: Inquiry) -> list[Inquiry]:
+        """Other messages of the thread that we answer."""
+        return [
+            other for other in self._inquiries.in_thread(inquiry.channel, thread(inquiry)) if other.id != inquiry.id
+        ]
+
+    def _at_work(self, inquiry: Inquiry) -> list[str]:
+        return [
+            other.request_id
+            for other in self._thread(inquiry)
+            if other.request_id and other.state in UNFINISHED and not self._journal.stopped(other.request_id)
+        ]
+
+    # --- votes and learning
+
+    def vote(
+        self, at: str, person: str, channel: str, ts: str, thread_ts: str | None, hypothesis_id: str, thumbs_up: bool
+    ) -> str | None:
+        """Record a vote with what was visible, tell the voter; returns the kind that there is something to learn about.
+
+        `at` is Slack's time of the click: of two clicks of one person the later one counts, in whatever order they come.
+        """
+        try:
+            hypothesis = self._journal.hypothesis(hypothesis_id)
+        except UnknownThing:
+            self._slack.ephemeral(channel, person, vote_lost(hypothesis_id=hypothesis_id), thread_ts)
+            return None
+        seen = self._posts.shows(channel, ts) or {}
+        clicked = datetime.fromtimestamp(float(at), UTC)
+        vote = Feedback(person=person, hypothesis_id=hypothesis_id, thumbs_up=thumbs_up, seen=seen, at=clicked)
+        with self._voting:
+            earlier = [old for old in self._journal.feedback(hypothesis_id) if old.person == person]
+            if any(old.at > clicked for old in earlier):
+                return None
+            self._journal.record_feedback(vote)
+        told = vote_recorded(
+            title=hypothesis.title,
+            thumbs_up=thumbs_up,
+            changed=any(old.thumbs_up != thumbs_up for old in earlier),
+            outcomes=self._research.outcomes(hypothesis.kind),
+            needed=MINIMUM_OUTCOMES,
+        )
+        self._slack.ephemeral(channel, person, told, thread_ts)
+        return hypothesis.kind
+
+    def learn(self, kind: str) -> None:
+        self._research.learn(kind)
+
+    def kinds_of(self, wanted: str) -> list[str]:
+        return list(self._journal.request(wanted).kinds)
+
+    # --- digests
+
+    def digest(self, channel: str, key: str) -> None:
+        self._digests.post(channel, f"digest/{key}", None)
+
+    def digest_off(self, channel: str, key: str) -> None:
+        self._slack.post(f"digest-off/{key}", channel, None, self._digests.unsubscribe(channel))
+
+    # --- faults
+
+    def fail(self, inquiry_id: str, job_id: str, what: str, advice: str) -> None:
+        """A message could not be answered through a fault of ours: say so in its thread."""
+        inquiry = self._inquiries.get(inquiry_id)
+        told = failed(request_id=inquiry.request_id, job_id=job_id, what=what, advice=advice)
+        self._reply(inquiry, f"failed/{job_id}", told)
+        self._inquiries.update(inquiry.id, state=State.FAILED, note=what)
+
+
+def in_words(meant: Help | UnsupportedKind | CountOutOfRange | Unclear | Empty | Unknown | TryFile) -> Message:
+    """The answers that need nothing but words."""
+    kinds = list(KINDS.values())
+    match meant:
+        case Help():
+            return help_on_kind(KINDS[meant.topic]) if meant.topic in KINDS else help_in_general(kinds)
+        case UnsupportedKind():
+            return refusal.unsupported_kind(meant.word, kinds)
+        case CountOutOfRange():
+            return refusal.count_out_of_range(meant.count)
+        case Unclear():
+            return refusal.unclear(meant.reason, meant.example)
+        case TryFile():
+            return refusal.nothing_attached()
+        case Empty():
+            return refusal.empty_message(kinds)
+        case Unknown():
+            return refusal.unknown_request(meant.text, kinds, suggestion=meant.suggestion)
+        case _:
+            assert_never(meant)
+
+
+def request_id(inquiry_id: str) -> str:
+    """Made of the message that asked, so that answering it again makes no second request."""
+    return "q-" + hashlib.sha256(inquiry_id.encode()).hexdigest()[:8]
+
+
+def thread(inquiry: Inquiry) -> str:
+    return inquiry.thread_ts or inquiry.ts
+
+
+def subject_of(request: Request) -> str:
+    kinds: list[Kind] = [KINDS[kind] for kind in request.kinds]
+    return subject(request.count, kinds)

@@ -1,0 +1,194 @@
+"""The only place where things are built and wired together."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from sqlalchemy import Engine
+
+from bot.answers import Answers
+from bot.attachments import Attachments
+from bot.digests import Digests
+from bot.home import Home
+from bot.investigation import Investigation
+from bot.jobs import Jobs
+from bot.listeners import buttons, message
+from bot.schedule import Schedule
+from bot.settings import Settings
+from bot.slack import Slack
+from bot.views.conditions import Conditions
+from bot.workspace.server import Workspace
+from engine.evaluate import Evaluator
+from engine.llm.catalogue import offline_catalogue
+from engine.llm.client import OPENAI_URL, LLM, OpenAIModel
+from engine.research import Research
+from engine.suite import SCREEN
+from sandbox.choose import open_sandbox
+from sandbox.execution import Sandbox
+from sandbox.guest.components.kinds import KINDS
+from storage.database import open_database
+from storage.files import Files, SqlAttachments
+from storage.inquiries import SqlInquiries
+from storage.journal import SqlJournal
+from storage.posts import SqlPosts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """What is needed to try components: no Slack, no jobs. `conjecture try` and `export` use it alone."""
+
+    settings: Settings
+    home: Home
+    database: Engine
+    journal: SqlJournal
+    sandbox: Sandbox
+    evaluator: Evaluator
+    models: tuple[LLM, ...]
+    research: Research
+    conditions: Conditions
+    _closing: ExitStack
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Raises HomeError, StorageError or SandboxError, each with advice."""
+        with ExitStack() as closing:
+            home = Home(settings.home)
+            home.prepare()
+            database = open_database(settings.database_url.get_secret_value())
+            closing.callback(database.dispose)
+            journal = SqlJournal(database)
+            sandbox = open_sandbox(
+                settings.sandbox.value,
+                parallel=settings.parallel,
+                runtime=settings.sandbox_runtime,
+                unsafe=settings.unsafe_sandbox,
+                owner=str(home.path),
+            )
+            closing.callback(sandbox.close)
+            evaluator = Evaluator(sandbox, journal, home.suite_secret())
+            models = models_of(settings)
+            return cls(
+                settings=settings,
+                home=home,
+                database=database,
+                journal=journal,
+                sandbox=sandbox,
+                evaluator=evaluator,
+                models=models,
+                research=Research(journal=journal, sandbox=sandbox, evaluator=evaluator, models=models, kinds=KINDS),
+                conditions=Conditions(
+                    suite=evaluator.suite_name,
+                    settings=len(SCREEN.cells) * len(SCREEN.seeds),
+                    data_sets=len(SCREEN.datasets),
+                    sandbox=sandbox.level,
+                ),
+                _closing=closing.pop_all(),
+            )
+
+    def close(self) -> None:
+        self._closing.close()
+
+
+def models_of(settings: Settings) -> tuple[LLM, ...]:
+    """The models that propose hypotheses: those of the endpoint when there is a key, else the offline catalogue."""
+    if settings.openai_api_key is None:
+        return (offline_catalogue(),)
+    return tuple(
+        OpenAIModel(
+            model=model,
+            api_key=settings.openai_api_key.get_secret_value(),
+            base_url=settings.openai_base_url or OPENAI_URL,
+        )
+        for model in settings.models
+    )
+
+
+class Bot:
+    """Everything, running: from the construction until `close`."""
+
+    def __init__(self, settings: Settings, *, workspace: Workspace | None) -> None:
+        """`workspace`: the local one, already started; None connects to the real Slack.
+
+        The caller holds the home's lock. Raises what `Laboratory.open` raises, and SlackError when Slack refuses.
+        """
+        with ExitStack() as closing:
+            self.laboratory = Laboratory.open(settings)
+            closing.callback(self.laboratory.close)
+            client, app_token = connection(settings, workspace)
+            app = App(client=client, process_before_response=True, logger=quiet_logger())
+            bot_user = str(client.auth_test()["user_id"])
+            self.inquiries = SqlInquiries(self.laboratory.database)
+            self._wire(app, client, bot_user, closing)
+            handler = SocketModeHandler(app, app_token)
+            closing.callback(handler.close)
+            handler.connect()
+            self._closing = closing.pop_all()
+
+    def _wire(self, app: App, client: WebClient, bot_user: str, closing: ExitStack) -> None:
+        lab = self.laboratory
+        slack = Slack(client, posts := SqlPosts(lab.database))
+        schedule = Schedule(lab.database, lab.settings.digest_timezone)
+        investigation = Investigation(
+            research=lab.research,
+            journal=lab.journal,
+            inquiries=self.inquiries,
+            slack=slack,
+            conditions=lab.conditions,
+            generators=[model.name for model in lab.models],
+        )
+        answers = Answers(
+            journal=lab.journal,
+            inquiries=self.inquiries,
+            research=lab.research,
+            sandbox=lab.sandbox,
+            slack=slack,
+            posts=posts,
+            digests=Digests(journal=lab.journal, slack=slack, schedule=schedule),
+            attachments=Attachments(client, Files(lab.home.files), SqlAttachments(lab.database)),
+        )
+        jobs = Jobs(
+            answers=answers,
+            investigation=investigation,
+            inquiries=self.inquiries,
+            url=jobs_database(lab.settings),
+            executor_id=lab.home.executor_id("bot"),
+        )
+        closing.callback(jobs.close)
+        message.register(app, jobs=jobs, inquiries=self.inquiries, bot_user=bot_user)
+        buttons.register(app, jobs=jobs)
+        jobs.start()
+        schedule.start(jobs.receive_digest)
+        closing.callback(schedule.close)
+
+    def close(self) -> None:
+        self._closing.close()
+
+
+def connection(settings: Settings, workspace: Workspace | None) -> tuple[WebClient, str]:
+    """A client for the Web API and the app-level token of Socket Mode."""
+    if workspace is not None:
+        return WebClient(workspace.bot_token, base_url=workspace.api_url), workspace.app_token
+    if settings.slack_bot_token is None or settings.slack_app_token is None:
+        raise ValueError("no local workspace was given, and SLACK_BOT_TOKEN and SLACK_APP_TOKEN are not set")
+    client = WebClient(settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
+    return client, settings.slack_app_token.get_secret_value()
+
+
+def jobs_database(settings: Settings) -> str:
+    """Workflows live beside everything else: in PostgreSQL in the same database, with SQLite in a file of their own,
+    since two libraries that write one SQLite file wait for each other."""
+    url = settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.home / 'jobs.db'}" if url.startswith("sqlite") else url
+
+
+def quiet_logger() -> logging.Logger:
+    """Bolt warns about every event that nobody listens to."""
+    logger = logging.getLogger("bot.bolt")
+    logger.setLevel(logging.ERROR)
+    return logger

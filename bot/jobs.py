@@ -1,0 +1,188 @@
+"""The durable workflows. The only file that imports dbos; it has no order or memory of its own.
+
+A step is one idempotent batch; a workflow that was cut off by a crash goes on behind its last finished step. Every
+workflow has an id made of what it is about, so that enqueueing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from dbos import DBOS, SetWorkflowID
+
+from bot.answers import Answers
+from bot.faults import explain
+from bot.investigation import Investigation
+from engine.research import BATCH
+from sandbox.errors import SandboxError
+from storage.inquiries import Inquiry, SqlInquiries, State
+
+APPLICATION_VERSION = (
+    "1"  # raise it when the order of steps changes: pending workflows of another version are not resumed
+)
+ANSWERS, RESEARCH, LEARNING = "answers", "research", "learning"
+AT_ONCE = {ANSWERS: 8, RESEARCH: 2, LEARNING: 1}  # workflows of a queue in one process
+POLLING_SECONDS = 0.2
+ATTEMPTS = 3  # of a step that failed through a fault of the sandbox
+
+log = structlog.get_logger(__name__)
+
+
+class Jobs:
+    def __init__(
+        self, *, answers: Answers, investigation: Investigation, inquiries: SqlInquiries, url: str, executor_id: str
+    ) -> None:
+        self._answers = answers
+        self._investigation = investigation
+        self._inquiries = inquiries
+        self._closing = threading.Event()
+        DBOS(
+            config={
+                "name": "conjecture",
+                "system_database_url": url,
+                "executor_id": executor_id,
+                "application_version": APPLICATION_VERSION,
+                "log_level": "CRITICAL",
+            }
+        )
+        bodies = (self.answer, self.research, self.rest, self.stop, self.vote, self.learn, self.digest, self.digest_off)
+        self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
+
+    def start(self) -> None:
+        """Go on with what an earlier run left unfinished."""
+        DBOS.launch()
+        for queue, at_once in AT_ONCE.items():
+            DBOS.register_queue(
+                queue, worker_concurrency=at_once, polling_interval_sec=POLLING_SECONDS, on_conflict="always_update"
+            )
+        for inquiry in self._inquiries.unfinished():
+            if inquiry.state is State.RECEIVED:  # recorded, and the process died before it was enqueued
+                self._enqueue(ANSWERS, "answer", inquiry.id, inquiry.id)
+
+    def close(self) -> None:
+        """Stop taking work. What is unfinished goes on at the next start."""
+        self._closing.set()
+        DBOS.destroy(destroy_registry=True)
+
+    # --- what happens outside becomes a job
+
+    def receive(self, inquiry: Inquiry) -> None:
+        """Record a message and answer it. Safe to call for every delivery of it."""
+        self._inquiries.receive(inquiry)
+        self._enqueue(ANSWERS, "answer", inquiry.id, inquiry.id)
+
+    def receive_vote(
+        self,
+        clicked_at: str,
+        person: str,
+        channel: str,
+        ts: str,
+        thread_ts: str | None,
+        hypothesis_id: str,
+        thumbs_up: bool,
+    ) -> None:
+        click = f"{person}-{hypothesis_id}-{clicked_at}"
+        self._enqueue(ANSWERS, "vote", click, clicked_at, person, channel, ts, thread_ts, hypothesis_id, thumbs_up)
+
+    def receive_rest(self, request_id: str, kinds: Sequence[str]) -> None:
+        self._enqueue(RESEARCH, "rest", "-".join((request_id, *kinds)), request_id, list(kinds))
+
+    def receive_stop(self, request_id: str) -> None:
+        self._enqueue(ANSWERS, "stop", request_id, request_id)
+
+    def receive_retry(self, clicked_at: str, request_id: str) -> None:
+        self._enqueue(RESEARCH, "research", f"{request_id}-again-{clicked_at}", request_id, [])
+
+    def receive_digest(self, key: str, channel: str) -> None:
+        """`key` names the occasion, channel and local date: one digest each."""
+        self._enqueue(ANSWERS, "digest", key, channel, key)
+
+    def receive_digest_off(self, clicked_at: str, channel: str) -> None:
+        self._enqueue(ANSWERS, "digest_off", f"{channel}-{clicked_at}", channel, clicked_at)
+
+    def _enqueue(self, queue: str, workflow: str, key: str, *arguments: Any) -> None:
+        with SetWorkflowID(f"{workflow}-{key}"):
+            DBOS.enqueue_workflow(queue, self._workflows[workflow], *arguments)
+
+    # --- workflows
+
+    def answer(self, inquiry_id: str) -> None:
+        then = _step(self._answers.answer, inquiry_id)
+        if then:
+            work, (request_id, *rest) = then
+            self._enqueue(RESEARCH, work, f"{request_id}-{inquiry_id}", request_id, *rest)
+
+    def research(self, request_id: str, notes: Sequence[str]) -> None:
+        investigation = self._investigation
+        _step(investigation.open, request_id, notes)
+        for batch in _batches(_step(investigation.generate, request_id)):
+            _step(investigation.validate, request_id, batch)
+        for batch in _batches(_step(investigation.choose, request_id)):
+            _step(investigation.measure, request_id, batch)
+        _step(investigation.rerun, request_id)
+        _step(investigation.publish, request_id, 0)
+        self._enqueue(LEARNING, "learn", request_id, _step(self._answers.kinds_of, request_id))
+
+    def rest(self, request_id: str, kinds: Sequence[str]) -> None:
+        investigation = self._investigation
+        for batch in _batches(_step(investigation.choose_the_rest, request_id, kinds)):
+            _step(investigation.measure, request_id, batch)
+        _step(investigation.publish, request_id, 1)
+        self._enqueue(LEARNING, "learn", "-".join((request_id, "rest", *kinds)), list(kinds))
+
+    def stop(self, request_id: str) -> None:
+        _step(self._answers.stop, request_id)
+
+    def vote(self, *clicked: Any) -> None:
+        kind = _step(self._answers.vote, *clicked)
+        if kind:
+            self._enqueue(LEARNING, "learn", str(DBOS.workflow_id), [kind])
+
+    def learn(self, kinds: Sequence[str]) -> None:
+        for kind in kinds:
+            _step(self._answers.learn, kind)
+
+    def digest(self, channel: str, key: str) -> None:
+        _step(self._answers.digest, channel, key)
+
+    def digest_off(self, channel: str, key: str) -> None:
+        _step(self._answers.digest_off, channel, key)
+
+    def _guarded(self, body: Callable[..., None]) -> Callable[..., None]:
+        """The one place where a job is marked failed."""
+
+        def guarded(*arguments: Any) -> None:
+            try:
+                body(*arguments)
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the person who asked is told
+                if self._closing.is_set():
+                    threading.Event().wait()  # the process is about to end; the next one goes on from the last step
+                job_id = str(DBOS.workflow_id)
+                log.error("job failed", job=job_id, exc_info=fault)
+                self._say_failed(body.__name__, arguments, job_id, *explain(fault))
+
+        guarded.__name__ = guarded.__qualname__ = body.__name__
+        return guarded
+
+    def _say_failed(self, workflow: str, arguments: Sequence[Any], job_id: str, what: str, advice: str) -> None:
+        if workflow in ("research", "rest"):
+            _step(self._investigation.fail, arguments[0], job_id, what, advice)
+        elif workflow == "answer":
+            _step(self._answers.fail, arguments[0], job_id, what, advice)
+
+
+def _step(batch: Callable[..., Any], *arguments: Any) -> Any:
+    options: Any = {
+        "name": batch.__name__,
+        "retries_allowed": True,
+        "max_attempts": ATTEMPTS,
+        "should_retry": lambda fault: isinstance(fault, SandboxError),
+    }
+    return DBOS.run_step(options, batch, *arguments)
+
+
+def _batches(ids: Sequence[str]) -> list[list[str]]:
+    return [list(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH)]

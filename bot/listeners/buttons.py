@@ -1,0 +1,55 @@
+"""Clicks become jobs. A click's key is its time and person: a repeated delivery changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slack_bolt import Ack, App
+
+from bot.jobs import Jobs
+from bot.views.digest import DIGEST_OFF
+from bot.views.failed import RETRY
+from bot.views.hypothesis_card import VOTE, read_vote
+from bot.views.progress import STOP
+from bot.views.ranking import MEASURE_REST, read_measure_rest
+
+Body = Mapping[str, Any]
+Action = Mapping[str, Any]
+
+
+def register(app: App, *, jobs: Jobs) -> None:
+    def vote(ack: Ack, body: Body, action: Action) -> None:
+        hypothesis_id, thumbs_up = read_vote(action["value"])
+        channel, ts, thread_ts = place(body)
+        jobs.receive_vote(action["action_ts"], body["user"]["id"], channel, ts, thread_ts, hypothesis_id, thumbs_up)
+        ack()
+
+    def measure_rest(ack: Ack, body: Body, action: Action) -> None:
+        request_id, kind = read_measure_rest(action["value"])
+        jobs.receive_rest(request_id, [kind])
+        ack()
+
+    def stop(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_stop(action["value"])
+        ack()
+
+    def retry(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_retry(action["action_ts"], action["value"])
+        ack()
+
+    def digest_off(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_digest_off(action["action_ts"], action["value"])
+        ack()
+
+    app.action(VOTE)(vote)
+    app.action(MEASURE_REST)(measure_rest)
+    app.action(STOP)(stop)
+    app.action(RETRY)(retry)
+    app.action(DIGEST_OFF)(digest_off)
+
+
+def place(body: Body) -> tuple[str, str, str | None]:
+    """Channel, message and thread of the message that was clicked."""
+    message = body.get("message") or {}
+    return body["channel"]["id"], message.get("ts", ""), message.get("thread_ts")
