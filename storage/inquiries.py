@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, update
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 
 from storage.database import insert_once, reading, table_of, writing
 from storage.errors import NotRecorded
@@ -28,14 +28,14 @@ UNFINISHED = (State.RECEIVED, State.WORKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
+class Enclosed:
     """A file as the message names it: enough to fetch it after a restart."""
 
     id: str  # Slack's
     name: str
+    mimetype: str  # as claimed
     url: str  # private: asks for the bot's token
-    size: int  # bytes, as claimed
-    mimetype: str = ""  # as claimed
+    size: int | None = None  # bytes, as claimed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,11 @@ class Inquiry:
     id: str  # see `inquiry_id`
     channel: str
     ts: str
-    thread_ts: str  # its own ts when it starts a thread
+    thread_ts: str | None  # None: it is in no thread, or starts one
     person: str
     text: str
     addressed: bool = True  # it names the bot, or is in a conversation with it alone; else it is in a thread of ours
-    files: tuple[Attachment, ...] = ()
+    files: tuple[Enclosed, ...] = ()
     state: State = State.RECEIVED
     request_id: str | None = None
     received_at: datetime  # aware, UTC
@@ -100,7 +100,9 @@ class SqlInquiries:
         return found[0]
 
     def in_thread(self, channel: str, thread_ts: str) -> list[Inquiry]:
-        return self._where(col(InquiryRow.channel) == channel, col(InquiryRow.thread_ts) == thread_ts)
+        """The message that started the thread, if it was one of them, and those below it."""
+        in_it = or_(col(InquiryRow.ts) == thread_ts, col(InquiryRow.thread_ts) == thread_ts)
+        return self._where(col(InquiryRow.channel) == channel, in_it)
 
     def of_request(self, request_id: str) -> Inquiry:
         """The one that asked for it: the first with this request. Raises NotRecorded."""
@@ -122,5 +124,5 @@ class SqlInquiries:
 
 def _value(row: InquiryRow) -> Inquiry:
     values = {name: getattr(row, name) for name in Inquiry.__slots__}
-    values |= {"files": tuple(Attachment(**file) for file in row.files), "state": State(row.state)}
+    values |= {"files": tuple(Enclosed(**file) for file in row.files), "state": State(row.state)}
     return Inquiry(**values)

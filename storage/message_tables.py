@@ -20,7 +20,7 @@ class InquiryRow(SQLModel, table=True):
     id: str = Field(unique=True)
     channel: str
     ts: str
-    thread_ts: str
+    thread_ts: str | None
     person: str
     text: str = Field(sa_type=Words)
     addressed: bool

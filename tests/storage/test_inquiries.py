@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from storage.errors import NotRecorded
-from storage.inquiries import Attachment, Inquiry, SqlInquiries, State, inquiry_id
+from storage.inquiries import Enclosed, Inquiry, SqlInquiries, State, inquiry_id
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
 texts = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -30,7 +30,7 @@ def an_inquiry(ts: str = "1.0", channel: str = "C1", **changes: Any) -> Inquiry:
         id=inquiry_id(channel, ts),
         channel=channel,
         ts=ts,
-        thread_ts=ts,
+        thread_ts=None,
         person="U1",
         text="propose 8 activation functions",
         received_at=NOW,
@@ -43,7 +43,7 @@ def an_inquiry(ts: str = "1.0", channel: str = "C1", **changes: Any) -> Inquiry:
 def test_an_inquiry_comes_back_as_it_was(
     inquiries: SqlInquiries, text: str, name: str, size: int, addressed: bool
 ) -> None:
-    file = Attachment(id="F1", name=name, url="https://files.example/F1", size=size, mimetype="application/pdf")
+    file = Enclosed(id="F1", name=name, url="https://files.example/F1", size=size, mimetype="application/pdf")
     inquiry = an_inquiry(str(uuid4()), text=text, files=(file,), addressed=addressed)
     inquiries.receive(inquiry)
     assert inquiries.get(inquiry.id) == inquiry

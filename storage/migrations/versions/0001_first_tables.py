@@ -189,7 +189,7 @@ def create_messages() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("ts", sa.String(), nullable=False),
-        sa.Column("thread_ts", sa.String(), nullable=False),
+        sa.Column("thread_ts", sa.String(), nullable=True),
         sa.Column("person", sa.String(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("addressed", sa.Boolean(), nullable=False),
