@@ -1,0 +1,43 @@
+"""Which sandbox this machine gets: the strongest that works, never silently a weaker one than was asked for."""
+
+from __future__ import annotations
+
+from sandbox.errors import SandboxError, SandboxUnavailable
+from sandbox.execution import Level, Sandbox
+from sandbox.process import ACTIONS, ProcessSandbox
+
+PREFERENCES = ("auto", "docker", "process", "unsafe")
+ADVICE = (
+    "Install Docker and let this user use it (strongest), or allow user namespaces (`sysctl "
+    "kernel.unprivileged_userns_clone=1`, on Ubuntu `sysctl kernel.apparmor_restrict_unprivileged_userns=0`), "
+    "or run everything WITHOUT isolation, on a machine that holds nothing of value, with CONJECTURE_UNSAFE_SANDBOX=1."
+)
+
+
+def open_sandbox(
+    preference: str = "auto",
+    *,
+    parallel: int | None = None,
+    runtime: str | None = None,
+    owner: str = "",
+    actions: str = ACTIONS,
+) -> Sandbox:
+    """The sandbox to use.
+
+    preference: "auto" tries Docker, then namespaces, then Landlock; "docker" and "process" (namespaces, then Landlock)
+    never fall back to the other; "unsafe" is no isolation at all and is only ever chosen by name.
+    parallel: jobs at once, one a core by default. runtime: Docker's, such as "runsc" (gVisor). owner: what identifies
+    this instance, such as its home directory, so that what a crashed run of it left behind is found and removed.
+    Raises SandboxUnavailable, with advice, when there is none, ValueError for an unknown preference.
+    """
+    if preference not in PREFERENCES:
+        raise ValueError(f"sandbox preference {preference!r}; expected one of {', '.join(PREFERENCES)}")
+    if preference == "unsafe":
+        return ProcessSandbox(level=Level.UNSAFE, parallel=parallel, actions=actions)
+    reasons = []
+    for level in (Level.NAMESPACES, Level.LANDLOCK):
+        try:
+            return ProcessSandbox(level=level, parallel=parallel, actions=actions)
+        except SandboxError as error:
+            reasons.append(f"{level}: {error}")
+    raise SandboxUnavailable(f"this machine offers no sandbox. {ADVICE} What was tried: {' | '.join(reasons)}")

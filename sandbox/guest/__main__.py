@@ -1,0 +1,40 @@
+"""The fork server: `python -m sandbox.guest MODE ACTIONS_MODULE SCRATCH_ROOT`, frames on stdin and stdout."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from .confine import Mode, boundary
+from .fork import Action
+from .forkserver import ForkServer, Stream, warm
+
+
+def main(arguments: Sequence[str]) -> None:
+    mode, actions_module, scratch_root = arguments
+    stream = Stream(os.dup(0), os.dup(1))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # whatever a library prints must not get between the frames
+    os.environ.clear()
+    within = boundary(Mode(mode), scratch_root)
+    actions = load(actions_module)
+    warm()
+    ForkServer(stream, within, actions).serve()
+
+
+def load(actions_module: str) -> dict[str, Action]:
+    """The actions that every sandbox has, and those of the module (`-` for none)."""
+    from .escape import escape
+    from .script import script
+
+    builtin: dict[str, Action] = {"script": script, "escape": escape}
+    if actions_module == "-":
+        return builtin
+    actions: dict[str, Action] = importlib.import_module(actions_module).ACTIONS
+    return builtin | actions
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

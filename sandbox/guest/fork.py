@@ -1,0 +1,110 @@
+"""The life of one fork: confine itself, read its job, run the action, write one reply.
+
+Everything here runs beside hostile code and proves nothing: exit status, times and limits come from the fork server,
+the judgement from the host.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from .blame import described
+from .confine import Allowance, Boundary, isolate
+from .job import Array, Fault, Job, Reply
+from .protocol import CONFINED, LENGTH, Packet, decode, encode, read_exactly
+
+CHANNEL = 3
+MAX_REASON = 2000
+
+Action = Callable[[Job], Reply]
+Packs = Mapping[str, Mapping[str, Array]]
+
+
+def live(
+    *,
+    channel: int,
+    output: int,
+    within: Boundary,
+    uid: int,
+    scratch: str,
+    allowance: Allowance,
+    actions: Mapping[str, Action],
+    packs: Packs,
+) -> NoReturn:
+    """Never returns, whatever happens in between."""
+    try:
+        try:
+            _only_descriptors(channel, output)
+            isolate(within, uid, scratch, allowance)
+        except BaseException as error:  # noqa: BLE001 - nothing may return from a fork
+            os.write(2, f"the fork could not confine itself: {error}".encode())
+            os._exit(1)
+        with socket.socket(fileno=CHANNEL) as stream:
+            stream.sendall(CONFINED)  # from here on an early end is the candidate's doing
+            (length,) = LENGTH.unpack(read_exactly(stream.recv, LENGTH.size))
+            packet = decode(read_exactly(stream.recv, length))
+            reply = _answer(packet, actions, packs)
+            stream.sendall(LENGTH.pack(len(reply)) + reply)
+    finally:
+        os._exit(0)
+
+
+def _only_descriptors(channel: int, output: int) -> None:
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    channel, output = os.dup(channel), os.dup(output)  # clear of the numbers that are assigned next
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(channel, CHANNEL)
+    os.closerange(CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _answer(packet: Packet, actions: Mapping[str, Action], packs: Packs) -> bytes:
+    values = packet.values
+    try:
+        job = Job(
+            action=values["action"],
+            kind=values["kind"],
+            source=packet.blob,
+            options=values["options"],
+            pack=packs[values["pack"]] if values["pack"] is not None else {},
+        )
+        reply = actions[job.action](job)
+        document = {"end": "finished", "values": dict(reply.values)}
+        return encode(Packet(values=document, arrays=reply.arrays))
+    except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is its answer
+        return encode(Packet(values=_confession(error)))
+
+
+def _confession(error: BaseException) -> dict[str, Any]:
+    """How the job ended, as the fork itself saw it. Nothing in `error` is trusted, not even that it can be printed."""
+    if isinstance(error, Fault):
+        return {"end": "rejected", "check": _text(error.check), "reason": _text(error.detail)}
+    limit = _limit_behind(error)
+    if limit:
+        return {"end": "killed", "check": limit}
+    return {"end": "rejected", "check": "error", "reason": described(error)}
+
+
+def _text(thing: object) -> str:
+    try:
+        return str(thing)[:MAX_REASON]
+    except BaseException:  # noqa: BLE001 - a hostile __str__
+        return "(its text cannot be made)"
+
+
+def _limit_behind(error: BaseException) -> str | None:
+    """A limit that the kernel answers with an error instead of a signal."""
+    text = _text(error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in text):
+        return "memory limit"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return "disk limit"
+    if isinstance(error, BlockingIOError) or (isinstance(error, RuntimeError) and "can't start new thread" in text):
+        return "process limit"
+    return None

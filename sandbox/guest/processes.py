@@ -1,0 +1,56 @@
+"""What runs: the kernel's table of processes, as far as the limits of a job need it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """`memory_kib`: anonymous and shared memory that is resident; pages shared with the parent count too."""
+
+    pid: int
+    parent: int
+    uid: int
+    tasks: int
+    memory_kib: int
+    zombie: bool
+
+
+def process(pid: int | str) -> Process | None:
+    """None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as status:
+            fields = dict(line.split(b":", 1) for line in status.read().splitlines() if b":" in line)
+    except OSError:
+        return None
+    memory = (fields.get(name, b"0 kB").split()[0] for name in (b"RssAnon", b"RssShmem"))
+    return Process(
+        pid=int(fields[b"Pid"]),
+        parent=int(fields[b"PPid"]),
+        uid=int(fields[b"Uid"].split()[0]),
+        tasks=int(fields.get(b"Threads", b"1")),
+        memory_kib=sum(map(int, memory)),
+        zombie=fields[b"State"].split()[0] == b"Z",
+    )
+
+
+def table() -> dict[int, Process]:
+    found = (process(name) for name in os.listdir("/proc") if name.isdigit())
+    return {entry.pid: entry for entry in found if entry is not None}
+
+
+def descendants(root: int, known: Mapping[int, Process]) -> list[Process]:
+    """Everything below `root`, without `root` itself."""
+    children: dict[int, list[Process]] = {}
+    for entry in known.values():
+        children.setdefault(entry.parent, []).append(entry)
+    found: list[Process] = []
+    todo = [root]
+    while todo:
+        below = children.pop(todo.pop(), [])
+        found += below
+        todo += [entry.pid for entry in below]
+    return found

@@ -1,0 +1,81 @@
+"""One job while it runs, as the fork server knows it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from .protocol import CONFINED, LENGTH
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """One job while it runs. `check` names the limit that ended it; `fault` says what we did wrong."""
+
+    number: int
+    pid: int
+    exit: int  # readable once the process has ended
+    uid: int
+    scratch: str
+    channel: socket.socket
+    output: int
+    started: float
+    limits: dict[str, Any]
+    base_kib: int  # memory that the fork inherited
+    confined: bool = False
+    head: bytearray = field(default_factory=bytearray)  # the length that precedes the reply
+    relayed: int = 0
+    printed: int = 0
+    check: str | None = None
+    measured: float | None = None  # what broke the limit, in the limit's unit
+    fault: str | None = None
+    ended: bool = False
+    ended_by_us: bool = False
+    status: int | None = None
+    cpu_seconds: float = 0.0
+    peak_kib: int = 0
+    oom: bool = False
+
+    def accept(self, chunk: memoryview) -> memoryview:
+        """The part of `chunk` that belongs to the reply packet. Sets `check` when the packet is to be too long."""
+        if not self.confined:
+            self.confined = chunk[:1] == CONFINED
+            chunk = chunk[1:]
+        missing = LENGTH.size - len(self.head)
+        self.head += chunk[:missing]
+        body = chunk[missing:]
+        if self.length is None:
+            return body[:0]
+        if self.length > self.limits["reply_bytes"]:
+            self.check, self.measured = "reply limit", float(self.length)
+            return body[:0]
+        body = body[: self.length - self.relayed]
+        self.relayed += len(body)
+        return body
+
+    @property
+    def length(self) -> int | None:
+        return int(LENGTH.unpack(self.head)[0]) if len(self.head) == LENGTH.size else None
+
+    @property
+    def complete(self) -> bool:
+        return self.length is not None and self.relayed == self.length
+
+    def report(self, *, clean: bool) -> dict[str, Any]:
+        unconfined = not self.confined and self.check is None
+        return {
+            "complete": self.complete and self.check is None,
+            "check": self.check,
+            "measured": self.measured,
+            "fault": self.fault or ("a fork could not confine itself" if unconfined else None),
+            "signal": os.WTERMSIG(self.status) if self.status is not None and os.WIFSIGNALED(self.status) else None,
+            "ended_by_us": self.ended_by_us,
+            "oom": self.oom,
+            "clean": clean,
+            "seconds": time.monotonic() - self.started,
+            "cpu_seconds": self.cpu_seconds,
+            "peak_mib": max(0, self.peak_kib - self.base_kib) / 1024,
+        }

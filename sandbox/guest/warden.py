@@ -1,0 +1,210 @@
+"""Knows what belongs to which job, whatever the job did to hide it; measures it, ends it, removes what it left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+
+from . import linux, namespaces
+from .confine import MIB, Boundary, Mode
+from .processes import Process, descendants, table
+from .running import Running
+
+SCAN_SECONDS = 0.05
+SCAN_SHARE = 0.04  # of one core, at most, where the table of processes is long
+GONE_SECONDS = 5.0
+OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")  # cgroup v2, v1
+
+
+class Warden:
+    def __init__(self, within: Boundary) -> None:
+        self.within = within
+        self.running: dict[int, Running] = {}
+        self.in_namespace = within.mode is Mode.NAMESPACES
+        self.by_uid = within.own_uids and not self.in_namespace
+        self.first_uid = namespaces.OUTSIDE_UIDS if within.mode is Mode.LANDLOCK else namespaces.FIRST_JOB_UID
+        self.oom_kills = self._oom_kills()
+        self.processes: dict[int, Process] = {}
+        self.next_scan = 0.0
+        if not self.in_namespace:
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # orphans of a job become ours, and so does their rusage
+
+    def uid_for(self, number: int) -> int:
+        """A uid that no other running job has; the last of the range is never given out (see identity)."""
+        return self.first_uid + number % (namespaces.JOB_UIDS - 1) if self.within.own_uids else os.getuid()
+
+    @contextlib.contextmanager
+    def identity(self, uid: int) -> Iterator[None]:
+        """Act as the owner of a job, to signal or delete just what a job owns.
+
+        The real uid meanwhile is one that nobody has: a job cannot signal us, and a signal to all of "our" uid cannot
+        reach a fork that is still root.
+        """
+        os.setresgid(-1, uid, -1)
+        os.setresuid(self.first_uid + namespaces.JOB_UIDS - 1, uid, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+            os.setresgid(0, 0, 0)
+
+    def _as_owner(self, job: Running) -> contextlib.AbstractContextManager[None]:
+        return self.identity(job.uid) if self.by_uid else contextlib.nullcontext()
+
+    def make_scratch(self, uid: int) -> str:
+        """A directory of the job's own; in a namespace the fork mounts one on /tmp for itself."""
+        if self.in_namespace:
+            return "/tmp"
+        path = os.path.join(self.within.scratch_root, secrets.token_hex(8))
+        with self.identity(uid) if self.by_uid else contextlib.nullcontext():
+            os.mkdir(path, 0o700)
+        return path
+
+    def over_limit(self, job: Running) -> bool:
+        """Whether the job has just passed one of its limits; then `check` and `measured` say which, and by how much."""
+        now = time.monotonic()
+        if now - job.started >= job.limits["wall_seconds"]:
+            job.check, job.measured = "time limit", now - job.started
+            return True
+        if now >= self.next_scan:
+            self.processes = table()
+            taken = time.monotonic() - now
+            self.next_scan = now + max(SCAN_SECONDS, taken / SCAN_SHARE)
+        mine = self._members(job)
+        used_mib = (sum(entry.memory_kib for entry in mine) - job.base_kib) / 1024
+        tasks = sum(entry.tasks for entry in mine)
+        if tasks > job.limits["processes"]:
+            job.check, job.measured = "process limit", float(tasks)
+        elif used_mib > job.limits["memory_mib"]:
+            job.check, job.measured = "memory limit", used_mib
+        elif self._fills_disk(job):
+            job.check = "disk limit"
+        return job.check is not None
+
+    def _members(self, job: Running) -> list[Process]:
+        if self.by_uid:
+            return [entry for entry in self.processes.values() if entry.uid == job.uid or entry.pid == job.pid]
+        if self.in_namespace:
+            main = self.processes.get(job.pid)
+            return ([main] if main else []) + descendants(job.pid, self.processes)
+        return descendants(os.getpid(), self.processes)  # one job at a time: all below us is its
+
+    def _fills_disk(self, job: Running) -> bool:
+        """Jobs share the container's tmpfs, so it is looked at only when more is in use than one job may have."""
+        if self.in_namespace:
+            return False
+        if self.within.mode is Mode.DOCKER:
+            volume = os.statvfs(self.within.scratch_root)
+            if (volume.f_blocks - volume.f_bfree) * volume.f_frsize <= job.limits["disk_mib"] * MIB:
+                return False
+        with self._as_owner(job):
+            return _bytes_below(job.scratch) > job.limits["disk_mib"] * MIB
+
+    def end(self, job: Running) -> bool:
+        """Kill everything of the job and wait until it is gone. False when something outlives SIGKILL."""
+        deadline = time.monotonic() + GONE_SECONDS
+        job.ended_by_us = not self._has_exited(job)
+        while True:
+            self._kill(job)
+            self._reap()
+            if job.status is not None and not self._leftovers(job):
+                break
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.001)
+        self._note_oom(job)
+        self.processes, self.next_scan = {}, 0.0  # the table still lists what has just been ended
+        return True
+
+    def _has_exited(self, job: Running) -> bool:
+        return os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _kill(self, job: Running) -> None:
+        if job.status is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # PermissionError: it has its own uid by now
+                os.kill(job.pid, signal.SIGKILL)
+        if self.by_uid:
+            with self.identity(job.uid), contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(-1, signal.SIGKILL)
+        elif not self.in_namespace:
+            for entry in descendants(os.getpid(), table()):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(entry.pid, signal.SIGKILL)
+
+    def _leftovers(self, job: Running) -> bool:
+        if self.in_namespace:
+            return False  # the kernel ends a pid namespace with its first process, before that can be waited for
+        if self.by_uid:
+            return any(entry.uid == job.uid for entry in table().values())
+        return bool(descendants(os.getpid(), table()))
+
+    def _reap(self) -> None:
+        """Collect everything that has ended, and credit its times to the job it belonged to."""
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            pid, status, usage = os.wait4(ended.si_pid, 0)
+            for job in self.running.values():
+                if pid == job.pid or not self.by_uid or ended.si_uid == job.uid:
+                    job.cpu_seconds += usage.ru_utime + usage.ru_stime
+                    job.peak_kib = max(job.peak_kib, usage.ru_maxrss)
+                if pid == job.pid:
+                    job.status = status
+
+    def _note_oom(self, job: Running) -> None:
+        kills = self._oom_kills()
+        killed = job.status is not None and os.WIFSIGNALED(job.status) and os.WTERMSIG(job.status) == signal.SIGKILL
+        job.oom = kills > self.oom_kills and killed and not job.ended_by_us
+        self.oom_kills = kills
+
+    def _oom_kills(self) -> int:
+        """How often the kernel has ended a process of this container for want of memory. 0 outside a container."""
+        if self.within.mode is not Mode.DOCKER:
+            return 0
+        for path in OOM_COUNTERS:
+            with contextlib.suppress(OSError), open(path) as counters:
+                for line in counters:
+                    name, value = line.split()
+                    if name == "oom_kill":
+                        return int(value)
+        return 0
+
+    def remove_files(self, job: Running) -> bool:
+        """Remove what the job left. False when something resists; the worker is then not used again."""
+        if self.in_namespace:
+            return True
+        with self._as_owner(job):
+            shutil.rmtree(job.scratch, ignore_errors=True)
+            if self.by_uid:
+                for entry in os.scandir(self.within.scratch_root):
+                    if entry.stat(follow_symlinks=False).st_uid == job.uid:
+                        _remove(entry)
+        if not self.by_uid:
+            return not os.path.lexists(job.scratch)
+        return not any(e.stat(follow_symlinks=False).st_uid == job.uid for e in os.scandir(self.within.scratch_root))
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            os.unlink(entry.path)
+
+
+def _bytes_below(path: str) -> int:
+    total = 0
+    for directory, _, files in os.walk(path):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(directory, name)).st_blocks * 512
+    return total
