@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import assert_never
 
+from engine.understand import understand
+
 from bot.attachments import Attachments
 from bot.digests import Digests
+from bot.investigation import asked
 from bot.slack import Slack
 from bot.views import refusal
 from bot.views.failed import failed
@@ -25,7 +28,6 @@ from engine.journal import Journal
 from engine.learn import MINIMUM_OUTCOMES
 from engine.request import Request, Strategy
 from engine.research import Research
-from engine.understand import understand
 from engine.understanding import (
     CountOutOfRange,
     DigestDaily,
@@ -43,10 +45,11 @@ from engine.understanding import (
     UnsupportedKind,
 )
 from sandbox.execution import Sandbox
-from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 from storage.inquiries import UNFINISHED, Inquiry, SqlInquiries, State
 from storage.posts import SqlPosts
+
+REQUEST_PREFIX = "q-"
 
 
 class Work(StrEnum):
@@ -113,8 +116,10 @@ class Answers:
                 self._reply(inquiry, "answer", in_words(meant))
         return self._answered(inquiry)
 
-    def _answered(self, inquiry: Inquiry) -> None:
+    def _answered(self, inquiry: Inquiry) -> Next:
+        """Nothing else is to be done."""
         self._inquiries.update(inquiry.id, state=State.ANSWERED)
+        return None
 
     def _reply(self, inquiry: Inquiry, key: str, message: Message) -> None:
         self._slack.post(f"{inquiry.id}/{key}", inquiry.channel, thread(inquiry), message)
@@ -136,7 +141,7 @@ class Answers:
         self._journal.record_request(request)
         self._inquiries.update(inquiry.id, state=State.WORKING, request_id=request.id)
         for other in self._at_work(inquiry):
-            words = subject_of(self._journal.request(other))
+            words = subject(asked(self._journal.request(other)))
             self._reply(inquiry, f"busy/{other}", refusal.busy(words, other, queued=False))
         return Work.RESEARCH, [request.id, [meant.note] if meant.note else []]
 
@@ -200,9 +205,9 @@ class Answers:
     def vote(
         self, at: str, person: str, channel: str, ts: str, thread_ts: str | None, hypothesis_id: str, thumbs_up: bool
     ) -> str | None:
-        """Record a vote with what was visible, tell the voter; returns the kind that there is something to learn about.
+        """Record a vote with what was visible, and tell the voter; returns the kind that there is to learn about.
 
-        `at` is Slack's time of the click: of two clicks of one person the later one counts, in whatever order they come.
+        `at` is Slack's time of the click: of two clicks of one person the later counts, in whatever order they come.
         """
         try:
             hypothesis = self._journal.hypothesis(hypothesis_id)
@@ -246,7 +251,7 @@ class Answers:
     def fail(self, inquiry_id: str, job_id: str, what: str, advice: str) -> None:
         """A message could not be answered through a fault of ours: say so in its thread."""
         inquiry = self._inquiries.get(inquiry_id)
-        told = failed(request_id=inquiry.request_id, job_id=job_id, what=what, advice=advice)
+        told = failed(request_id=inquiry.request_id or inquiry.id, job_id=job_id, what=what, advice=advice)
         self._reply(inquiry, f"failed/{job_id}", told)
         self._inquiries.update(inquiry.id, state=State.FAILED, note=what)
 
@@ -256,7 +261,8 @@ def in_words(meant: Help | UnsupportedKind | CountOutOfRange | Unclear | Empty |
     kinds = list(KINDS.values())
     match meant:
         case Help():
-            return help_on_kind(KINDS[meant.topic]) if meant.topic in KINDS else help_in_general(kinds)
+            about = KINDS.get(meant.topic or "")
+            return help_on_kind(about) if about else help_in_general(kinds)
         case UnsupportedKind():
             return refusal.unsupported_kind(meant.word, kinds)
         case CountOutOfRange():
@@ -275,13 +281,8 @@ def in_words(meant: Help | UnsupportedKind | CountOutOfRange | Unclear | Empty |
 
 def request_id(inquiry_id: str) -> str:
     """Made of the message that asked, so that answering it again makes no second request."""
-    return "q-" + hashlib.sha256(inquiry_id.encode()).hexdigest()[:8]
+    return REQUEST_PREFIX + hashlib.sha256(inquiry_id.encode()).hexdigest()[:8]
 
 
 def thread(inquiry: Inquiry) -> str:
     return inquiry.thread_ts or inquiry.ts
-
-
-def subject_of(request: Request) -> str:
-    kinds: list[Kind] = [KINDS[kind] for kind in request.kinds]
-    return subject(request.count, kinds)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from engine.evaluate import Evaluator
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
@@ -24,12 +25,12 @@ from bot.settings import Settings
 from bot.slack import Slack
 from bot.views.conditions import Conditions
 from bot.workspace.server import Workspace
-from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
-from engine.llm.client import OPENAI_URL, LLM, OpenAIModel
+from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.research import Research
 from engine.suite import SCREEN
 from sandbox.choose import open_sandbox
+from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
 from storage.database import open_database
@@ -63,13 +64,7 @@ class Laboratory:
             database = open_database(settings.database_url.get_secret_value())
             closing.callback(database.dispose)
             journal = SqlJournal(database)
-            sandbox = open_sandbox(
-                settings.sandbox.value,
-                parallel=settings.parallel,
-                runtime=settings.sandbox_runtime,
-                unsafe=settings.unsafe_sandbox,
-                owner=str(home.path),
-            )
+            sandbox = sandbox_of(settings)
             closing.callback(sandbox.close)
             evaluator = Evaluator(sandbox, journal, home.suite_secret())
             models = models_of(settings)
@@ -93,6 +88,24 @@ class Laboratory:
 
     def close(self) -> None:
         self._closing.close()
+
+
+def sandbox_of(settings: Settings) -> Sandbox:
+    """The strongest that the machine allows; none at all only where nothing else works and the operator said so.
+
+    Raises SandboxUnavailable, with advice.
+    """
+    options: dict[str, Any] = {
+        "parallel": settings.parallel,
+        "runtime": settings.sandbox_runtime,
+        "owner": str(settings.home),
+    }
+    try:
+        return open_sandbox(settings.sandbox.value, **options)
+    except SandboxUnavailable:
+        if not settings.unsafe_sandbox:
+            raise
+        return open_sandbox("unsafe", **options)
 
 
 def models_of(settings: Settings) -> tuple[LLM, ...]:
@@ -127,7 +140,7 @@ class Bot:
             self._wire(app, client, bot_user, closing)
             handler = SocketModeHandler(app, app_token)
             closing.callback(handler.close)
-            handler.connect()
+            handler.connect()  # type: ignore[no-untyped-call]
             self._closing = closing.pop_all()
 
     def _wire(self, app: App, client: WebClient, bot_user: str, closing: ExitStack) -> None:

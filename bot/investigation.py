@@ -1,4 +1,4 @@
-"""A request as people see it in its thread: understood, progress, results. Each method is one idempotent step of jobs.py.
+"""A request as people see it in its thread: understood, progress, results. A method is one idempotent step of jobs.py.
 
 What is posted has a key in the ledger (see slack.py), so a step that runs again after a crash posts nothing twice.
 """
@@ -65,7 +65,7 @@ class Investigation:
         if not by_hand(request):
             message = understood(
                 request,
-                [KINDS[kind] for kind in request.kinds],
+                asked(request),
                 generators=self._generators,
                 proposals=OVERSUPPLY * request.count,
                 conditions=self._conditions,
@@ -113,7 +113,7 @@ class Investigation:
                 self._research.rerun(request_id)
 
     def publish(self, request_id: str, round_number: int) -> None:
-        """Post rankings, plots and cards. A later round (the rest was measured) posts new rankings, and new cards only."""
+        """Post rankings, plots and cards. A later round, after the rest was measured, posts only cards that are new."""
         with self._reported(request_id, Stage.RANK):
             rankings = self._research.rankings(request_id)
             if self._journal.stopped(request_id):
@@ -175,7 +175,7 @@ class Investigation:
     def _say_stopped(self, request_id: str, rankings: Sequence[Ranking]) -> None:
         message = stopped(
             request_id=request_id,
-            subject=self._subject(self._journal.request(request_id)),
+            subject=subject(asked(self._journal.request(request_id))),
             finished=self._finished_so_far(request_id),
             ranking_follows=any(ranked.places for ranked in rankings),
         )
@@ -240,7 +240,7 @@ class Investigation:
         training = stage is Stage.EVALUATE and not tally.to_measure
         return Progress(
             request_id=request.id,
-            subject=self._subject(request),
+            subject=subject(asked(request)),
             stage=stage,
             steps={
                 Stage.GENERATE: Step(done=tally.generated, total=tally.wanted if stage is Stage.GENERATE else None),
@@ -257,8 +257,9 @@ class Investigation:
             detail=detail,
         )
 
-    def _subject(self, request: Request) -> str:
-        return subject(request.count, [KINDS[kind] for kind in request.kinds])
+
+def asked(request: Request) -> list[tuple[int, Kind]]:
+    return [(count, KINDS[kind]) for kind, count in zip(request.kinds, request.counts, strict=True)]
 
 
 def seen_in(shown: Place, label: str) -> dict[str, object]:

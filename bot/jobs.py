@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from dbos import DBOS, SetWorkflowID
 
-from bot.answers import Answers
+from bot.answers import REQUEST_PREFIX, Answers
 from bot.faults import explain
 from bot.investigation import Investigation
 from engine.research import BATCH
@@ -93,8 +93,12 @@ class Jobs:
     def receive_stop(self, request_id: str) -> None:
         self._enqueue(ANSWERS, "stop", request_id, request_id)
 
-    def receive_retry(self, clicked_at: str, request_id: str) -> None:
-        self._enqueue(RESEARCH, "research", f"{request_id}-again-{clicked_at}", request_id, [])
+    def receive_retry(self, clicked_at: str, failed: str) -> None:
+        """`failed` is a request's id, or an inquiry's that came to no request."""
+        if failed.startswith(REQUEST_PREFIX):
+            self._enqueue(RESEARCH, "research", f"{failed}-again-{clicked_at}", failed, [])
+        else:
+            self._enqueue(ANSWERS, "answer", f"{failed}-again-{clicked_at}", failed)
 
     def receive_digest(self, key: str, channel: str) -> None:
         """`key` names the occasion, channel and local date: one digest each."""
@@ -157,7 +161,7 @@ class Jobs:
         def guarded(*arguments: Any) -> None:
             try:
                 body(*arguments)
-            except Exception as fault:  # noqa: BLE001 - whatever it is, the person who asked is told
+            except Exception as fault:
                 if self._closing.is_set():
                     threading.Event().wait()  # the process is about to end; the next one goes on from the last step
                 job_id = str(DBOS.workflow_id)

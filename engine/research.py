@@ -27,8 +27,8 @@ from engine.request import Request, Strategy
 from engine.reward import Landmark, landmarks, predictor
 from engine.score import BaselineTrials, Score
 from engine.validate import validate
-from engine.winrate import references
 from engine.verdict import Verdict
+from engine.winrate import references
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kind import Behaviour, Kind
 

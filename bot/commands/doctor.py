@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import connection, models_of
+from bot.app import connection, models_of, sandbox_of
 from bot.commands.reporting import FAILED, advised, log_to_stderr
 from bot.errors import SlackError
 from bot.home import Home, HomeError
@@ -18,7 +18,7 @@ from bot.settings import Settings, SettingsError, read_settings
 from bot.slack_calls import call
 from engine.errors import GeneratorError
 from engine.llm.client import OpenAIModel
-from sandbox.choose import diagnose, open_sandbox
+from sandbox.choose import diagnose
 from sandbox.errors import SandboxError
 from storage.database import open_database
 from storage.errors import StorageError
@@ -106,13 +106,7 @@ def slack(settings: Settings) -> Finding:
 
 
 def sandbox(settings: Settings) -> Finding:
-    opened = open_sandbox(
-        settings.sandbox.value,
-        parallel=1,
-        runtime=settings.sandbox_runtime,
-        unsafe=settings.unsafe_sandbox,
-        owner=f"doctor {settings.home}",
-    )
+    opened = sandbox_of(settings.model_copy(update={"parallel": 1, "home": settings.home / "doctor"}))
     try:
         return Finding(
             name="sandbox", works=True, detail=f"level {opened.level.value}, torch {opened.torch_version} inside"

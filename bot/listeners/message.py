@@ -1,7 +1,7 @@
 """Mentions, direct messages and replies become inquiries.
 
-One mention reaches us twice (`app_mention` and `message`) and Slack redelivers what was not acknowledged: an inquiry's id
-is made of channel and time, and receiving it again changes nothing.
+One mention reaches us twice (`app_mention` and `message`) and Slack redelivers what was not acknowledged: an inquiry's
+id is made of channel and time, and receiving it again changes nothing.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from engine.understand import understand
 from slack_bolt import App
 
 from bot.jobs import Jobs
-from engine.understand import understand
 from engine.understanding import Stop
 from sandbox.guest.components.kinds import KINDS
 from storage.inquiries import Enclosed, Inquiry, SqlInquiries, inquiry_id
