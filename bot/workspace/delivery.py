@@ -49,12 +49,18 @@ class Link:
 
 
 class Delivery:
-    """What goes to the app. Used on the server's event loop only. `render` turns a value into the JSON that leaves."""
+    """What goes to the app. Used on the server's event loop only.
 
-    def __init__(self, store: Store, timing: Timing, render: Callable[[Json], str]) -> None:
+    `render` turns a value into the JSON that leaves; `presence` is called when the app came or went.
+    """
+
+    def __init__(
+        self, store: Store, timing: Timing, render: Callable[[Json], str], presence: Callable[[], None]
+    ) -> None:
         self.store = store
         self.timing = timing
         self.render = render
+        self.presence = presence
         self.links: list[Link] = []
         self._tickets: dict[str, float] = {}
         self._answers: dict[str, asyncio.Future[Json]] = {}
@@ -151,7 +157,7 @@ class Delivery:
         link = Link(socket)
         self.links.append(link)
         await socket.send_text(json.dumps(self._hello()))
-        self._linked.set()
+        self._settle()
         self._wake.set()
         refresh = asyncio.create_task(self._refresh(link))
         try:
@@ -207,3 +213,4 @@ class Delivery:
             self._linked.set()
         else:
             self._linked.clear()
+        self.presence()

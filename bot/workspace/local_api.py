@@ -71,12 +71,15 @@ def place(team: Team, args: Json, user: Json) -> Json:
 def state(team: Team, args: Json) -> Json:
     user = who(team, args)
     channels = [c for c in team.store.channels() if user["id"] in team.store.members(c)]
+    read = {row["channel"]: row["ts"] for row in team.store.all("SELECT * FROM reads WHERE user = ?", user["id"])}
     return {
         "team": {"id": seed.TEAM_ID, "name": seed.TEAM_NAME},
         "me": user["id"],
         "bot": {"id": seed.BOT_USER, "name": seed.BOT_NAME, "connected": team.delivery.connected},
         "users": team.store.users(),
-        "channels": [{**channel, "unread": unread(team.store, channel["id"], user["id"])} for channel in channels],
+        "channels": [
+            {**c, "unread": unread(team.store, c["id"], user["id"]), "last_read": read.get(c["id"])} for c in channels
+        ],
     }
 
 

@@ -32,7 +32,7 @@ class Team:
         self.base_url = ORIGIN
         self.live = Live()
         self.limiter = Limiter(rates)
-        self.delivery = Delivery(store, timing, self.render)
+        self.delivery = Delivery(store, timing, self.render, lambda: self.live.tell({"type": "people"}))
         self.bot_token = store.fact("bot_token", "")
         self.app_token = store.fact("app_token", "")
         self._triggers: dict[str, tuple[str, float]] = {}
