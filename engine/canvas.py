@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.image import AxesImage
 
 from engine.ranking import Place
@@ -103,26 +103,31 @@ def readable(title: str) -> str:
     return " ".join(kept.split()) or "untitled"
 
 
-def shortened(title: str, most: float) -> str:
-    """What is readable of a title, in at most so many inches."""
+def shortened(title: str, most: float, *, bold: bool = False) -> str:
+    """What is readable of a title, in at most so many inches at the size SMALL."""
     line = readable(title)
-    if inches(line) <= most:
+    if inches(line, bold=bold) <= most:
         return line
-    while line and inches(line + "…") > most:
+    while line and inches(line + "…", bold=bold) > most:
         line = line[:-1]
     return line.rstrip(" ,;:-(") + "…"
 
 
 def wrapped(title: str, most: float, lines: int) -> str:
-    """The same on several lines, broken between words."""
+    """The same in bold on several lines, broken between words."""
     first, *rest = readable(title).split()
     found = [first]
     for word in rest:
-        if inches(f"{found[-1]} {word}") <= most or len(found) == lines:
+        if inches(f"{found[-1]} {word}", bold=True) <= most or len(found) == lines:
             found[-1] += f" {word}"
         else:
             found.append(word)
-    return "\n".join(shortened(line, most) for line in found)
+    return "\n".join(shortened(line, most, bold=True) for line in found)
+
+
+def inches(line: str, *, bold: bool = False) -> float:
+    """Width of a line at the size SMALL."""
+    return sum(_em(character, bold) for character in line) * SMALL / 72
 
 
 @lru_cache(maxsize=1)
@@ -133,14 +138,9 @@ def _drawable() -> frozenset[int]:
     )
 
 
-def inches(line: str) -> float:
-    """Width of a line at the size SMALL in the bold face, the wider one."""
-    return sum(map(_em, line)) * SMALL / 72
-
-
-@lru_cache(maxsize=4096)
-def _em(character: str) -> float:
-    font = get_font(findfont("DejaVu Sans:bold"))
+@lru_cache(maxsize=8192)
+def _em(character: str, bold: bool) -> float:
+    font = get_font(findfont("DejaVu Sans:bold" if bold else "DejaVu Sans"))
     font.set_size(100, 72)
     return float(font.load_char(ord(character)).linearHoriAdvance) / 65536 / 100
 
@@ -192,7 +192,7 @@ def place_labels(
     inside = np.array([frame.x0, frame.y0, frame.x1, frame.y1]) * scale
     for label in named:
         point = axes.transData.transform(label.at) * scale
-        size = _size(axes, label)
+        size = _size(label)
         distances = _DISTANCES if label.needed else _DISTANCES[:_NEAR]
         candidates = [(_beside(point, size, way, far), far) for far in distances for way in _DIRECTIONS]
         costs = [_overlap(box, boxes, inside) for box, _ in candidates]
@@ -204,13 +204,10 @@ def place_labels(
         _draw(axes, label, box, point, scale, leading=far > distances[_NEAR - 1])
 
 
-def _size(axes: Axes, label: Label) -> tuple[float, float]:
-    """Width and height in points, from the font's own measures, with a hair of room around."""
-    properties = FontProperties(family="DejaVu Sans", size=SMALL, weight=label.weight)
-    renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    width, height, _ = renderer.get_text_width_height_descent(label.text, properties, False)
-    scale = 72 / axes.figure.dpi
-    return width * scale + 1.5, height * scale + 1.5
+def _size(label: Label) -> tuple[float, float]:
+    """Width and height in points, with a hair of room around."""
+    width = 72 * inches(label.text, bold=label.weight == "bold")
+    return width + 1.5, SMALL + 0.8
 
 
 def _beside(point: Any, size: tuple[float, float], way: tuple[float, float], far: float) -> Any:

@@ -13,9 +13,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from sandbox.guest.components.kind import Vector
 
 MEMBERS = 5
-HIDDEN = 32
+HIDDEN = 16
 RIDGE = 0.5  # penalty against the sum, not the mean, of losses: with few examples it wins, and predictions stay put
-STEPS = 300
+STEPS = 200
 STEP_SIZE = 0.02
 BATCH = 512  # above this many examples each step sees a sample, so that time stays bounded
 PSEUDO_COUNT = 4.0  # examples' worth of "one half" in the starting point

@@ -131,12 +131,6 @@ class Encoder:
     number_means: Vector
     number_scales: Vector
 
-    @property
-    def width(self) -> int:
-        marks = TEXT_BUCKETS + CODE_BUCKETS + len(Strategy) + GENERATOR_BUCKETS
-        components = int(sum(basis.shape[1] for basis in self.bases))
-        return components + len(self.number_means) + marks
-
     @classmethod
     def fit(cls, described: Sequence[Facts]) -> Encoder:
         """Raises ValueError when no component has a behaviour."""
@@ -158,7 +152,7 @@ class Encoder:
         )
 
     def encode(self, described: Sequence[Facts]) -> torch.Tensor:
-        """Inputs [n, width], float32. What is not known is taken to be as in the mean of those measured."""
+        """Inputs [n, width], float32, for n > 0. What is not known is taken to be as in the mean of those measured."""
         rows = []
         for one in described:
             curves: Sequence[Vector] = one.curves or self.centres
@@ -168,7 +162,7 @@ class Encoder:
             # Far outside of what was measured nothing can be said: the inputs stop there.
             bounded = np.clip(np.concatenate([*projected, numbers]), -3 * CURVE_SCALE, 3 * CURVE_SCALE)
             rows.append(np.concatenate([bounded, MARK_SCALE * one.marks]))
-        return torch.from_numpy(np.stack(rows).astype(np.float32)) if rows else torch.zeros(0, self.width)
+        return torch.from_numpy(np.stack(rows).astype(np.float32))
 
     def arrays(self) -> dict[str, Vector]:
         return {

@@ -34,16 +34,17 @@ from engine.canvas import (
     panel,
     place_labels,
     png,
+    readable,
     shortened,
     wrapped,
     write,
     write_near,
 )
-from engine.novelty import similarity
+from engine.novelty import behaviour_of, similarity
 from engine.ranking import Place, Ranking
 from engine.score import BaselineTrials
 from engine.settings_plot import per_setting
-from sandbox.guest.components.kind import Behaviour, Drawing, Kind, Vector
+from sandbox.guest.components.kind import Drawing, Kind, Vector
 
 CROSSES = 5  # how many of the best show their intervals in the scatter
 NAMED = 12  # how many of the best are named in the scatter
@@ -51,13 +52,11 @@ KEY_WIDTH = 3.3  # inches of the longest title in the scatter's key
 KEY_TOP, KEY_STEP = 0.8, 0.033  # of the axes' height
 
 
-def all_plots(
-    ranking: Ranking, kind: Kind, baselines: Sequence[BaselineTrials], reference: Behaviour | None = None
-) -> dict[str, bytes]:
+def all_plots(ranking: Ranking, kind: Kind, baselines: Sequence[BaselineTrials]) -> dict[str, bytes]:
     """Every plot that has something to show, by file name, in the order to be shown."""
     made = {
         "scatter.png": scatter(ranking),
-        "functions.png": drawings(ranking, kind, reference),
+        "functions.png": drawings(ranking, kind),
         "similarity.png": similarity_heatmap(ranking, kind),
         "settings.png": per_setting(ranking, baselines),
     }
@@ -150,7 +149,7 @@ def _in_points(axes: Axes, pixels: Vector) -> Vector:
 # --- the top ones drawn
 
 
-def drawings(ranking: Ranking, kind: Kind, reference: Behaviour | None = None) -> bytes | None:
+def drawings(ranking: Ranking, kind: Kind) -> bytes | None:
     """The best TOP drawn side by side, each over the faint reference. None: none of them has a behaviour."""
     shown = [(n, p) for n, p in zip(labels(ranking.places), ranking.places, strict=True) if p.verdict.behaviour][:TOP]
     if not shown:
@@ -159,7 +158,7 @@ def drawings(ranking: Ranking, kind: Kind, reference: Behaviour | None = None) -
     rows = ceil(len(shown) / columns)
     wide, high, top, left = (WIDTH - 0.3) / columns, {1: 3.6, 2: 2.9}.get(columns, 2.2), 0.65, 0.15
     drawn = [kind.drawing(place.verdict.behaviour) for _, place in shown]
-    beside = kind.drawing(reference) if reference else None
+    beside = _reference(kind)
     height = top + rows * high + (0.35 if len(drawn[0].series) > 1 else 0.1)
     note = (
         f"grey: {kind.reference}; N: distance to the nearest known one"
@@ -180,6 +179,11 @@ def drawings(ranking: Ranking, kind: Kind, reference: Behaviour | None = None) -
             axes.set_ylabel(drawing.y_label, fontsize=SMALL, color=GREY, labelpad=1, parse_math=False)
     _series_legend(made, drawn[0])
     return png(made)
+
+
+def _reference(kind: Kind) -> Drawing | None:
+    known = next((known for known in kind.known if known.name == kind.reference), None)
+    return kind.drawing(behaviour_of(kind, known)) if known else None
 
 
 def _limits(drawn: Sequence[Drawing], beside: Drawing | None) -> list[tuple[float, float]]:
@@ -217,7 +221,7 @@ def _heading(axes: Axes, name: str, place: Place, inches: float) -> None:
         score += f"   N {place.verdict.novelty.n_score:.2f}"
     low, high = axes.get_xlim()[0], axes.get_ylim()[1]
     write_near(axes, low, high, 0, 3, score, color=GREY, va="bottom")
-    title = wrapped(f"{name} {place.hypothesis.title}", inches, 2)
+    title = wrapped(f"{name} {readable(place.hypothesis.title)}", inches, 2)
     write_near(axes, low, high, 0, 14, title, weight="bold", va="bottom")
 
 
@@ -242,7 +246,7 @@ def similarity_heatmap(ranking: Ranking, kind: Kind) -> bytes | None:
     alike = np.asarray(similarity(kind, [place.verdict.behaviour for _, place in shown]), float)
     cell = min(0.62, 4.9 / len(shown))
     side = cell * len(shown)
-    made = figure(side + 1.25, f"How alike the best {kind.plural} are", "1: the same behaviour on the probe set")
+    made = figure(side + 1.0, f"How alike the best {kind.plural} are", "1: the same behaviour on the probe set")
     axes = panel(made, 2.45, 0.3, side, side)
     least = min(0.9, np.floor(float(np.nanmin(alike)) * 10) / 10)
     image = axes.imshow(alike, cmap="cividis", vmin=least, vmax=1, aspect="auto")
@@ -252,7 +256,7 @@ def similarity_heatmap(ranking: Ranking, kind: Kind) -> bytes | None:
     axes.set_yticks(range(len(shown)), titles, fontsize=SMALL, parse_math=False)
     bare(axes)
     for (row, column), value in np.ndenumerate(alike):
-        color = "white" if value < (least + 1) / 2 else INK
+        color = "white" if value < 0.4 * least + 0.6 else INK
         write(axes, column, row, _short(value), size=SMALL - 0.5, color=color, ha="center", va="center")
     color_scale(made, image, 2.45 + side + 0.2, 0.3, side)
     return png(made)

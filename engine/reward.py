@@ -178,6 +178,8 @@ class RewardModel:
         return f"reward model {self.version}, learned from {self.outcomes} outcomes and {self.votes} votes"
 
     def predict(self, kind: Kind, candidates: Sequence[Candidate]) -> list[Prediction]:
+        if not candidates:
+            return []
         inputs = self.encoder.encode([describe(kind, hypothesis, verdict) for hypothesis, verdict in candidates])
         rates = self.nets["outcome"].predict(inputs)  # [members, n, 2]
         means, spreads = rates.mean(0), rates[:, :, 0].std(0, correction=0)

@@ -141,7 +141,7 @@ def _header(axes: Axes, cells: Sequence[str], names: Sequence[str], means: Axes)
     start = 0
     for data_set, group in groupby(cells, _data_set):
         count = len(list(group))
-        shown = shortened(data_set, axes.bbox.width / axes.figure.dpi * count / len(cells))
+        shown = shortened(data_set, axes.bbox.width / axes.figure.dpi * count / len(cells), bold=True)
         write_near(axes, start + (count - 1) / 2, -0.5, 0, above, shown, ha="center", weight="bold")
         start += count
     write_near(means, 0, -0.5, 0, 3, "all", ha="center", weight="bold")
