@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 Vector = NDArray[np.float32]
 Behaviour = Mapping[str, Vector]  # named arrays: how a component answers the public probe set of its kind
@@ -47,11 +48,13 @@ class Drawing:
 class Kind:
     """Everything about a kind that is not the same for all kinds.
 
-    check(component): the functional test; raises `Fault` with the name of the check that failed.
+    check(build): the functional test on fresh builds; raises `Fault` with the name of the check that failed.
     behave(build): builds afresh and returns the behaviour on the public probe set, arrays of the shapes in `behaviour`.
     signature(behaviour): one vector; two components are duplicates when their signatures are equal (no invariance).
     canonical(behaviour): one vector of unit scale with the kind's invariances removed; N-score is a distance of these.
     drawing(behaviour): the plot of this kind.
+    exercise(component): one typical use, forward and backward, to be timed against the reference; None: its cost is
+        not worth measuring.
     """
 
     name: str  # "activation": the word in code and JSON
@@ -64,11 +67,13 @@ class Kind:
     reference: str  # the known component that costs are relative to
     known: tuple[Known, ...]
     behaviour: Mapping[str, tuple[int, ...]]
-    check: Callable[[Any], None]
+    check: Callable[[Callable[[], Any]], None]
     behave: Callable[[Callable[[], Any]], Behaviour]
     signature: Callable[[Behaviour], Vector]
     canonical: Callable[[Behaviour], Vector]
     drawing: Callable[[Behaviour], Drawing]
+    returns: type = nn.Module  # what the entry returns an instance of
+    exercise: Callable[[Any], None] | None = None
 
     @property
     def baselines(self) -> tuple[Known, ...]:

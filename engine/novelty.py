@@ -1,0 +1,105 @@
+"""How new a component is: the N-score, and whether it is something known under another spelling.
+
+N-score (our definition): N(h) = min over the known functions k of its kind of |c(h) - c(k)| / sqrt(2), at most 1.
+c is the kind's canonical form: answers and gradients on the public probe set as a vector of unit length, without the
+kind's invariances (an activation up to affine maps of its output and x -> -x; a regularizer up to its strength). With t
+the angle to the nearest known function it is sqrt(1 - cos t): 0 for an equivalent of something known, 1 for what is
+orthogonal to all that is known. For scale: GELU is 0.06 from SiLU, 0.10 from ReLU and 0.0002 from its own tanh
+approximation; ReLU is 0.55 from tanh.
+
+A duplicate is narrower: equal in output and gradient, in train and eval mode, and in what it learns, within
+|a - b| <= 1e-4 |b| + 1e-5 rms, without any invariance. It would be trained to the same result, so it inherits scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.verdict import Novelty
+from sandbox.guest.candidate import load
+from sandbox.guest.components.kind import Behaviour, Kind, Known, Vector
+
+RELATIVE = 1e-4  # rounding of another spelling of the same formula reaches 1e-5, another known constant is off by 1e-3
+ABSOLUTE = 1e-5  # of the root mean square of the larger one, for entries near zero
+EQUIVALENT = 1e-3  # distances are distinguished by more than this; below, the known function listed first is named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Landmark:
+    known: Known
+    behaviour: Behaviour
+    point: Vector  # its canonical form
+
+
+_landmarks: dict[str, list[_Landmark]] = {}
+_lock = Lock()
+
+
+def judge(kind: Kind, behaviour: Behaviour, earlier: Sequence[tuple[str, Behaviour]] = ()) -> Novelty:
+    """Compare with everything known of the kind, and with `earlier` hypotheses, given as (title, behaviour)."""
+    landmarks = _known(kind)
+    point = kind.canonical(behaviour)
+    distances = [_distance(point, landmark.point) for landmark in landmarks]
+    closest = (mark for mark, d in zip(landmarks, distances, strict=True) if d <= min(distances) + EQUIVALENT)
+    twins = (mark for mark in landmarks if same(kind, behaviour, mark.behaviour))
+    twin = next(twins, None)
+    nearest = (twin or next(closest)).known
+    again = next((title for title, other in earlier if same(kind, behaviour, other)), None)
+    return Novelty(
+        n_score=min(1.0, *distances),
+        nearest=nearest.name,
+        nearest_source=cited(nearest),
+        duplicate_of=twin.known.name if twin else again,
+    )
+
+
+def same(kind: Kind, one: Behaviour, other: Behaviour) -> bool:
+    """Whether two components are duplicates of each other."""
+    a, b = (kind.signature(behaviour).astype(np.float64) for behaviour in (one, other))
+    if a.shape != b.shape:
+        return False
+    scale = float(np.sqrt(max(np.square(a).mean(), np.square(b).mean())))
+    return bool((np.abs(a - b) <= RELATIVE * np.maximum(np.abs(a), np.abs(b)) + ABSOLUTE * scale).all())
+
+
+def similarity(kind: Kind, behaviours: Sequence[Behaviour]) -> NDArray[np.float64]:
+    """[n, n]: 1 - the distance of the N-score. Symmetric, 1 on the diagonal, 0 for what has nothing in common."""
+    points = [kind.canonical(behaviour) for behaviour in behaviours]
+    rows = [[1.0 - min(1.0, _distance(a, b)) for b in points] for a in points]
+    return np.array(rows, np.float64).reshape(len(points), len(points))
+
+
+def cited(known: Known) -> str:
+    return f"{known.source}, {known.year}"
+
+
+def known_behaviours(kind: Kind) -> Mapping[str, Behaviour]:
+    """Behaviours of all known functions, by name."""
+    return {landmark.known.name: landmark.behaviour for landmark in _known(kind)}
+
+
+def _known(kind: Kind) -> list[_Landmark]:
+    """Computed here, since their code is ours; once per process, in about a second."""
+    with _lock:
+        if kind.name not in _landmarks:
+            with torch.random.fork_rng(devices=[]):
+                _landmarks[kind.name] = [_landmark(kind, known) for known in kind.known]
+        return _landmarks[kind.name]
+
+
+def _landmark(kind: Kind, known: Known) -> _Landmark:
+    behaviour = kind.behave(load(known.code.encode(), kind, module="known"))
+    return _Landmark(known=known, behaviour=behaviour, point=kind.canonical(behaviour))
+
+
+def _distance(a: Vector, b: Vector) -> float:
+    """Between 0 and sqrt(2) for canonical vectors, which are of unit length or zero; nothing is far from all."""
+    if a.any() != b.any():
+        return float(np.sqrt(2))
+    return float(np.linalg.norm(a.astype(np.float64) - b.astype(np.float64)) / np.sqrt(2))
