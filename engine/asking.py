@@ -1,0 +1,243 @@
+"""What "propose 8 activation functions for small image classifiers" asks for: kinds, counts, purpose, strategies.
+
+Numbers. One in front of each kind counts for that kind, and the total is their sum. A single one is the total over all
+kinds, split evenly, unless "each" is said. Without any it is DEFAULT_COUNT in all; "an activation function" is one.
+A kind that is left open ("propose something for tabular data") is every kind, the total split evenly; a kind that gets
+nothing of a small total is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from engine.request import Strategy
+from engine.sentence import FILLERS, INCREMENTAL, NOVEL, Sentence, parse, word_set
+from engine.understanding import FEWEST, MOST, CountOutOfRange, Propose, UnsupportedKind
+from engine.vocabulary import Mention
+from engine.wording import DEFAULT_COUNT, Number
+from sandbox.guest.components.kind import Kind
+
+_QUESTIONS = word_set("what why how who when where which is are does do did explain describe what's whats")
+_OPEN = word_set(
+    "something anything everything thing things idea ideas component components hypothesis hypotheses candidate "
+    "candidates ones one improvement improvements stuff suggestion suggestions proposal proposals option options "
+    "experiment experiments them more those new"
+)
+_SUBJECTS = word_set(
+    "pooling pool attention layer layers convolution convolutions architecture architectures model models network "
+    "networks net nets dropout dropouts embedding embeddings tokenizer tokenizers augmentation augmentations kernel "
+    "kernels block blocks encoder encoders decoder decoders transformer transformers function functions gate gates "
+    "unit units metric metrics dataset datasets classifier classifiers algorithm algorithms"
+)
+_LONGEST_SUBJECT = 6  # words
+
+
+def asked(text: str, kinds: Mapping[str, Kind]) -> Propose | UnsupportedKind | CountOutOfRange | None:
+    """What a cleaned text asks to be proposed; None when it does not ask for components."""
+    sentence = parse(text, kinds)
+    if not sentence.words or _refuses(sentence) or _is_question(sentence):
+        return None
+    wanted = [m for m in sentence.mentions if sentence.in_head(m.start) and not sentence.negated(m.start)]
+    supported = [m for m in wanted if m.kind in kinds]
+    if wanted:
+        if sentence.verb is None and not _asks_without_propose(sentence, wanted):
+            return None
+        if supported:
+            return _for_kinds(sentence, supported, [m for m in wanted if m.kind not in kinds], kinds)
+        return UnsupportedKind(word=wanted[0].typed, supported=_plurals(kinds), planned=True)
+    subject = _subject(sentence)
+    if subject is not None:
+        named = any(word.lower() in _SUBJECTS for word in subject.split())
+        if sentence.verb is None and not (sentence.weak_verb is not None and named):
+            return None
+        return UnsupportedKind(word=subject, supported=_plurals(kinds), planned=False)
+    return _for_any_kind(sentence, kinds) if _asks_for_anything(sentence) else None
+
+
+def _plurals(kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+    return tuple(kind.plural for kind in kinds.values())
+
+
+# --- is it a request at all
+
+
+def _refuses(sentence: Sentence) -> bool:
+    verb = sentence.verb if sentence.verb is not None else sentence.weak_verb
+    return verb is not None and sentence.negated(verb)
+
+
+def _is_question(sentence: Sentence) -> bool:
+    """ "What is ...", "how do ...". But "what about ..." and "which ... would you suggest" ask for something."""
+    lows = [word.low for word in sentence.words[:2]]
+    if lows[0] not in _QUESTIONS or lows[1:] == ["about"]:
+        return False
+    return sentence.verb is None or lows[0] in ("why", "how", "explain", "describe") or lows[1:] in (["is"], ["are"])
+
+
+def _asks_without_propose(sentence: Sentence, wanted: Sequence[Mention]) -> bool:
+    """ "Give me activations", "8 activation functions", "ideas for novel activations"."""
+    if sentence.weak_verb is not None and sentence.weak_verb < wanted[0].start:
+        return True
+    head = next(head for head in sentence.heads if wanted[-1].start in head)
+    around = {*range(wanted[0].start), *range(wanted[-1].end, head.stop)}
+    around -= {i for purpose in sentence.purposes for i in (purpose.start - 1, *purpose)}
+    return sentence.only_fillers([i for i in around if sentence.words[i].low not in _OPEN])
+
+
+def _asks_for_anything(sentence: Sentence) -> bool:
+    """ "Propose something", "give me 5 ideas", "try something for tabular data", "5 more"."""
+    if sentence.verb is not None:
+        return True
+    counted = any(sentence.in_head(number.start) for number in sentence.numbers)
+    if sentence.weak_verb is not None:
+        return counted or bool(sentence.purposes)
+    lows = {word.low for word in sentence.words}
+    return bool(lows & {"more", "another"}) and sentence.only_fillers(range(len(sentence.words)))
+
+
+def _subject(sentence: Sentence) -> str | None:
+    """The words for what is wanted when no kind is among them; None when they leave it open."""
+    verb = sentence.verb if sentence.verb is not None else sentence.weak_verb
+    for head in sentence.heads:
+        inside = [i for i in head if (verb is None or i > verb) and not sentence.is_number(i)]
+        open_or_filler = FILLERS | NOVEL | INCREMENTAL
+        while inside and sentence.words[inside[0]].low in open_or_filler:
+            inside.pop(0)
+        while inside and sentence.words[inside[-1]].low in open_or_filler - _OPEN:
+            inside.pop()
+        if inside and sentence.words[inside[0]].low not in _OPEN and sentence.words[inside[-1]].low not in _OPEN:
+            last = min(inside[-1], inside[0] + _LONGEST_SUBJECT - 1)
+            return sentence.shown(range(inside[0], last + 1))
+        if inside:
+            return None
+    return None
+
+
+# --- how many of what
+
+
+def _for_kinds(
+    sentence: Sentence, supported: Sequence[Mention], unsupported: Sequence[Mention], kinds: Mapping[str, Kind]
+) -> Propose | CountOutOfRange:
+    mentions = sorted([*supported, *unsupported], key=lambda mention: mention.start)
+    amounts = {mention: _amount(sentence, mention, mentions) for mention in mentions}
+    given = [amounts[mention] for mention in supported]
+    late = None if all(given) else _late(sentence, [n for n in amounts.values() if n], supported[0].start)
+    values = [number.value for number in (*given, late) if number] or [DEFAULT_COUNT]
+    names = list(dict.fromkeys(mention.kind for mention in supported))
+    if all(given):
+        pairs = [(m.kind, number.value) for m, number in zip(supported, given, strict=True) if number]
+        totals = {name: math.ceil(sum(value for kind, value in pairs if kind == name)) for name in names}
+    elif _each(sentence):
+        totals = dict.fromkeys(names, math.ceil(sum(values)))
+    else:
+        totals = dict(zip(names, split(math.ceil(sum(values)), len(names)), strict=True))
+    notes = [
+        *_typing_errors(mentions),
+        *(f"I cannot propose {mention.typed} yet, so I left that out." for mention in unsupported),
+        *_left_out(sentence, [number for number in (*amounts.values(), late) if number]),
+    ]
+    return _proposal(sentence, totals, values, notes)
+
+
+def _for_any_kind(sentence: Sentence, kinds: Mapping[str, Kind]) -> Propose | CountOutOfRange:
+    inside = [number.value for number in sentence.numbers if sentence.in_head(number.start)]
+    excluded = {mention.kind for mention in sentence.mentions if sentence.negated(mention.start)}
+    names = [name for name in kinds if name not in excluded] or list(kinds)
+    count = math.ceil(inside[0]) if inside else DEFAULT_COUNT
+    totals = dict.fromkeys(names, count) if _each(sentence) else dict(zip(names, split(count, len(names)), strict=True))
+    return _proposal(sentence, totals, inside[:1], (), kind_named=False)
+
+
+def _proposal(
+    sentence: Sentence,
+    totals: Mapping[str, int],
+    values: Sequence[float],
+    notes: Sequence[str],
+    *,
+    kind_named: bool = True,
+) -> Propose | CountOutOfRange:
+    outside = [math.floor(value) for value in values if value <= FEWEST - 1] or [
+        total for total in (sum(totals.values()),) if total > MOST
+    ]
+    if outside:
+        return CountOutOfRange(count=outside[0])
+    rounded = [f"I read {value:g} as {math.ceil(value)}." for value in values if value != int(value)]
+    wanted = {name: total for name, total in totals.items() if total}
+    return Propose(
+        kinds=tuple(wanted),
+        counts=tuple(wanted.values()),
+        strategies=_strategies(sentence),
+        purpose=sentence.purpose,
+        kind_named=kind_named,
+        note=" ".join([*sentence.notes, *rounded, *notes]) or None,
+    )
+
+
+def split(total: int, parts: int) -> list[int]:
+    """Whole numbers that add up to `total` and differ by one at most, the larger ones first."""
+    each, over = divmod(total, parts)
+    return [each + (index < over) for index in range(parts)]
+
+
+def _amount(sentence: Sentence, mention: Mention, mentions: Sequence[Mention]) -> Number | None:
+    """The number in front of a mention: the nearest one since the mention before; "a regularizer" is one."""
+    since = max([other.end for other in mentions if other.end <= mention.start], default=0)
+    since = max(since, next(head.start for head in sentence.heads if mention.start in head))
+    near = [n for n in sentence.numbers if n.start >= since and mention.start - 6 <= n.end <= mention.start]
+    if near:
+        return near[-1]
+    articles = [i for i in range(max(since, mention.start - 3), mention.start) if _is_article(sentence, i)]
+    return Number(value=1, start=articles[-1], end=articles[-1] + 1) if articles and not mention.plural else None
+
+
+def _is_article(sentence: Sentence, at: int) -> bool:
+    return sentence.words[at].low in ("a", "an", "another", "single")
+
+
+def _late(sentence: Sentence, used: Sequence[Number], first: int) -> Number | None:
+    """A number behind what it counts: "activation functions, 8 of them", "regularizers x 5"."""
+    for number in sentence.numbers:
+        head = next((head for head in sentence.heads if number.start in head), None)
+        if head and number not in used and number.start > first and sentence.only_fillers(range(number.end, head.stop)):
+            return number
+    return None
+
+
+def _each(sentence: Sentence) -> bool:
+    lows = [word.low for word in sentence.words]
+    return any(
+        low == "each" and sentence.in_head(i) and "half" not in lows[max(0, i - 3) : i] for i, low in enumerate(lows)
+    )
+
+
+# --- what else is said
+
+
+def _strategies(sentence: Sentence) -> tuple[Strategy, ...]:
+    """Both, unless one is named, or the other one refused."""
+    named: set[Strategy] = set()
+    refused: set[Strategy] = set()
+    for position, word in enumerate(sentence.words):
+        for words, strategy in ((INCREMENTAL, Strategy.INCREMENTAL), (NOVEL, Strategy.NOVEL)):
+            if word.low in words and sentence.in_head(position):
+                (refused if sentence.negated(position) else named).add(strategy)
+    both = (Strategy.INCREMENTAL, Strategy.NOVEL)
+    return tuple(s for s in both if s in named) or tuple(s for s in both if s not in refused) or both
+
+
+def _typing_errors(mentions: Sequence[Mention]) -> list[str]:
+    return list(dict.fromkeys(f"I read “{m.typed}” as “{m.meant}”." for m in mentions if m.meant))
+
+
+def _left_out(sentence: Sentence, used: Sequence[Number]) -> list[str]:
+    """Numbers that count something that is not a kind: said, rather than passed over."""
+    notes = []
+    for number in sentence.numbers:
+        head = next((head for head in sentence.heads if number.start in head), None)
+        if head is None or number in used:
+            continue
+        counted = sentence.shown(range(number.start, min(head.stop, number.end + 3)))
+        notes.append(f"I did not understand “{counted}” and left it out.")
+    return notes

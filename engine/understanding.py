@@ -1,0 +1,113 @@
+"""What a message can mean. `engine.understand` decides which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.request import Strategy
+
+FEWEST, MOST = 1, 300  # components in one request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Propose:
+    """Propose components and measure them."""
+
+    kinds: tuple[str, ...]  # names of kinds
+    counts: tuple[int, ...]  # how many of each, in the order of `kinds`, each at least 1
+    strategies: tuple[Strategy, ...]
+    purpose: str  # as written; empty when none was named
+    kind_named: bool = True  # False: the kind was left open, so `kinds` are all that there are
+    note: str | None = None  # whole sentences: what was read differently from what was written
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupportedKind:
+    """Something was asked for that cannot be proposed."""
+
+    word: str  # as written: "pooling layers"
+    supported: tuple[str, ...]  # in words: "activation functions"
+    planned: bool  # a kind that is to come, rather than something else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountOutOfRange:
+    count: int  # not within FEWEST..MOST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Help:
+    topic: str | None  # a kind's name; "propose", "try", "digest", "stop" or "measure"; None: everything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestNow:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestDaily:
+    hour: int  # 0 to 23
+    minute: int  # 0 to 59
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestOff:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRest:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryFile:
+    """Measure the attached component."""
+
+    kind: str | None  # None: not said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclear:
+    """A known command with something in it that cannot be done."""
+
+    reason: str  # a whole sentence: "There is no 25 o'clock."
+    example: str  # what would have worked: "digest daily 09:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """No words at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    text: str  # as it was read, without mentions and markup
+    suggestion: str  # a command that would be understood
+
+
+Understanding = (
+    Propose
+    | UnsupportedKind
+    | CountOutOfRange
+    | Help
+    | DigestNow
+    | DigestDaily
+    | DigestOff
+    | Stop
+    | MeasureRest
+    | TryFile
+    | Unclear
+    | Empty
+    | Unknown
+)

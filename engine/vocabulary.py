@@ -1,0 +1,124 @@
+"""The words for kinds of components, and finding them in a text, typing errors forgiven."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.wording import Word, edits, forgiven, spelling
+from sandbox.guest.components.kind import Kind
+
+LONGEST = 4  # words in the name of a kind: "learning rate schedule", "weight initialization scheme"
+
+# Kinds that are not there yet: said so, rather than taken for a word that means nothing.
+PLANNED: Mapping[str, tuple[str, ...]] = {
+    "preprocessor": (
+        "preprocessor",
+        "preprocessing",
+        "preprocessing step",
+        "preprocessing method",
+        "data preprocessor",
+        "feature scaler",
+        "scaler",
+    ),
+    "optimizer": ("optimizer", "optimiser", "optimization algorithm", "optimization method", "update rule"),
+    "loss": ("loss", "loss function", "losses", "cost function", "objective", "objective function", "training loss"),
+    "normalizer": ("normalizer", "normalization", "normalization layer", "normalization method", "batch norm", "norm"),
+    "schedule": (
+        "schedule",
+        "scheduler",
+        "learning rate schedule",
+        "learning rate scheduler",
+        "lr schedule",
+        "lr scheduler",
+    ),
+    "initializer": (
+        "initializer",
+        "initialization",
+        "weight initializer",
+        "weight initialization",
+        "initialization scheme",
+        "init scheme",
+        "initialization method",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    kind: str
+    start: int  # index of its first word
+    end: int  # index after its last word
+    typed: str
+    meant: str | None  # None: typed without an error
+    plural: bool
+
+
+def mentions_of(words: Sequence[Word], kinds: Mapping[str, Kind]) -> tuple[Mention, ...]:
+    """Every mention of a kind, supported or planned, in the order of the text; the longest name wins."""
+    phrases = _phrases(kinds)
+    found: list[Mention] = []
+    position = 0
+    while position < len(words):
+        mention = _mention_at(words, position, phrases)
+        position = mention.end if mention else position + 1
+        if mention:
+            found.append(mention)
+    return tuple(found)
+
+
+def _phrases(kinds: Mapping[str, Kind]) -> dict[str, str]:
+    phrases = {}
+    for name, synonyms in PLANNED.items():
+        for synonym in synonyms:
+            phrases[spelling(synonym)] = phrases[spelling(synonym) + "s"] = name
+    for kind in kinds.values():
+        for synonym in (kind.name, kind.name + "s", kind.title, kind.plural, *kind.synonyms):
+            phrases[spelling(synonym)] = kind.name
+    return phrases
+
+
+def _mention_at(words: Sequence[Word], start: int, phrases: Mapping[str, str]) -> Mention | None:
+    spans = [start + 1]
+    while spans[-1] < min(len(words), start + LONGEST) and words[spans[-1]].before in ("", "-"):
+        spans.append(spans[-1] + 1)
+    for end in reversed(spans):
+        typed = " ".join(word.text for word in words[start:end])
+        if spelling(typed) in phrases:
+            return _mention(phrases, start, end, typed, None)
+    for end in reversed(spans):
+        typed = " ".join(word.text for word in words[start:end])
+        meant = _nearest(spelling(typed), phrases)
+        if meant:
+            return _mention(phrases, start, end, typed, meant)
+    return None
+
+
+def _mention(phrases: Mapping[str, str], start: int, end: int, typed: str, meant: str | None) -> Mention:
+    plural = spelling(meant or typed).endswith(("s", "ies")) and not spelling(meant or typed).endswith("ss")
+    return Mention(
+        kind=phrases[meant or spelling(typed)], start=start, end=end, typed=typed, meant=meant, plural=plural
+    )
+
+
+def _nearest(typed: str, phrases: Mapping[str, str]) -> str | None:
+    """The phrase that was probably meant. "Optimized" and "activating" are words, not errors."""
+    parts = typed.split()
+    if max(map(len, parts)) < 6 or any(re.search(r"\d|(?:ing|ed|ize|izes)$", part) for part in parts):
+        return None
+    errors = {phrase: _errors(parts, phrase.split()) for phrase in phrases}
+    near = {phrase: number for phrase, number in errors.items() if number is not None}
+    return min(near, key=lambda phrase: (near[phrase], phrase)) if near else None
+
+
+def _errors(typed: Sequence[str], meant: Sequence[str]) -> int | None:
+    if len(typed) != len(meant):
+        return None
+    total = 0
+    for one, other in zip(typed, meant, strict=True):
+        number = edits(one, other, forgiven(len(other)))
+        if number is None or (number > 1 and one[0] != other[0]):
+            return None
+        total += number
+    return total
