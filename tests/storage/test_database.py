@@ -78,6 +78,13 @@ def test_what_a_killed_process_had_recorded_is_there(new_database: str, tmp_path
     engine.dispose()
 
 
+def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.connection().execute(text("INSERT INTO stops (request_id) VALUES ('r1')"))
+        assert not SqlJournal(engine).stopped("r1")
+    assert SqlJournal(engine).stopped("r1")
+
+
 def test_a_block_that_raises_leaves_nothing(engine: Engine) -> None:
     def fail() -> None:
         with writing(engine) as session:
