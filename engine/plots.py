@@ -40,7 +40,7 @@ from engine.canvas import (
     write,
     write_near,
 )
-from engine.novelty import behaviour_of, similarity
+from engine.novelty import known_behaviours, similarity
 from engine.ranking import Place, Ranking
 from engine.score import BaselineTrials
 from engine.settings_plot import per_setting
@@ -182,8 +182,8 @@ def drawings(ranking: Ranking, kind: Kind) -> bytes | None:
 
 
 def _reference(kind: Kind) -> Drawing | None:
-    known = next((known for known in kind.known if known.name == kind.reference), None)
-    return kind.drawing(behaviour_of(kind, known)) if known else None
+    behaviour = known_behaviours(kind).get(kind.reference)
+    return kind.drawing(behaviour) if behaviour else None
 
 
 def _limits(drawn: Sequence[Drawing], beside: Drawing | None) -> list[tuple[float, float]]:

@@ -65,6 +65,7 @@ CURVES = Kind(
     synonyms=("curve", "curves"),
     slot="activation",
     entry="build()",
+    returns=tuple,
     contract="A curve.",
     reference="ramp",
     known=tuple(
