@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -186,8 +187,10 @@ class Delivery:
         await asyncio.sleep(DRAIN_SECONDS)
         await link.socket.close(1000)
 
-    def _acknowledged(self, message: Json) -> None:
-        envelope_id = message.get("envelope_id", "")
+    def _acknowledged(self, message: Any) -> None:
+        envelope_id = message.get("envelope_id") if isinstance(message, dict) else None
+        if not isinstance(envelope_id, str):
+            return
         answer = self._answers.get(envelope_id)
         if answer is not None:
             if not answer.done():

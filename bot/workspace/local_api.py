@@ -40,6 +40,7 @@ from bot.workspace.seed import Json
 from bot.workspace.store import Store, new_id
 from bot.workspace.team import Team
 from bot.workspace.text import typed
+from bot.workspace.web_api.arguments import number
 from bot.workspace.web_api.chat import author, parent
 from bot.workspace.web_api.files import UPLOAD_BYTES, new_file
 
@@ -112,8 +113,8 @@ def seen(team: Team, channel: str, messages: list[Json], user: str) -> list[Json
 def messages(team: Team, args: Json) -> Json:
     user = who(team, args)
     channel = place(team, args, user)
-    found = team.store.history(channel["id"], user["id"])
-    limit = int(args.get("limit") or 100)
+    limit = number(args, "limit", 100, 1000)
+    found = team.store.history(channel["id"], user["id"], limit + 1)
     return {"messages": seen(team, channel["id"], found[-limit:], user["id"]), "has_more": len(found) > limit}
 
 

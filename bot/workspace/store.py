@@ -141,7 +141,7 @@ class Store:
         return {**json.loads(row["body"]), "created": row["created"]} if row else None
 
     def members(self, channel: Json) -> list[str]:
-        """User ids: both sides of a direct message, else everybody who is not a guest."""
+        """User ids: both sides of a direct message, else everybody who is still there."""
         if channel["is_im"]:
             return [channel["user"], seed.BOT_USER]
         return [user["id"] for user in self.users() if not user["deleted"]]
@@ -172,14 +172,17 @@ class Store:
         row = self.message_row(channel, ts)
         return self.decorated([row])[0] if row else None
 
-    def history(self, channel: str, viewer: str | None = None) -> list[Json]:
-        """The channel's own messages and broadcast replies, oldest first; `viewer` also sees what only they may see."""
+    def history(self, channel: str, viewer: str | None = None, last: int = -1) -> list[Json]:
+        """The channel's own messages and broadcast replies, oldest first; `viewer` also sees what only they may see.
+
+        Only the `last` so many when it is given.
+        """
         rows = self.all(
             "SELECT * FROM messages WHERE channel = ? AND (thread_ts IS NULL OR broadcast) "
-            "AND (ephemeral_to IS NULL OR ephemeral_to = ?) ORDER BY ts",
-            *(channel, viewer),
+            "AND (ephemeral_to IS NULL OR ephemeral_to = ?) ORDER BY ts DESC LIMIT ?",
+            *(channel, viewer, last),
         )
-        return self.decorated(rows)
+        return self.decorated(rows[::-1])
 
     def thread(self, channel: str, ts: str, viewer: str | None = None) -> list[Json]:
         """The parent and its replies, oldest first; empty when there is no such parent."""
@@ -188,7 +191,7 @@ class Store:
             "AND (ephemeral_to IS NULL OR ephemeral_to = ?) ORDER BY ts",
             *(channel, ts, ts, viewer),
         )
-        return self.decorated(rows)
+        return self.decorated(rows) if rows and rows[0]["ts"] == ts else []
 
     def decorated(self, rows: Sequence[sqlite3.Row]) -> list[Json]:
         """Message bodies with what is kept elsewhere: files, reactions, the count of replies."""

@@ -233,6 +233,9 @@ function onNote(note) {
   return undefined;
 }
 
+document.addEventListener("click", (event) => {
+  if (!sidebar.contains(event.target) && !event.target.closest(".menu-button")) document.body.classList.remove("menu-open");
+});
 window.addEventListener("hashchange", () => inTurn(follow));
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && at.channel && soon("messages", readMessages));
 document.addEventListener("keydown", (event) => {

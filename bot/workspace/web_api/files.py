@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 import time
 from typing import Any
@@ -80,7 +81,10 @@ def complete_upload(team: Team, args: Json) -> Json:
         files = [complete(team, str(item["id"]), item.get("title")) for item in asked]
     for channel, thread_ts in zip(channels, threads, strict=True):
         said = {**comment, "upload": True, "file_ids": [file["id"] for file in files]}
-        team.post(channel, bot_message(team, channel, said, thread_ts))
+        message = bot_message(team, channel, said, thread_ts)
+        team.post(channel, message)
+        note = {"type": "message", "channel": channel["id"], "ts": message["ts"], "thread_ts": thread_ts}
+        asyncio.get_running_loop().call_later(team.timing.upload_seconds + 0.05, team.live.tell, note)
     return {"files": [{"id": file["id"], "title": file["title"]} for file in files]}
 
 
