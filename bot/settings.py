@@ -18,7 +18,7 @@ from storage.database import database_url
 DEFAULT_MODEL = "gpt-5.4-mini"
 DATABASE_FILE = "conjecture.db"
 OURS = "CONJECTURE_"
-OF_TESTS = "CONJECTURE_TEST_"
+OF_TESTS = "CONJECTURE_TEST"
 
 
 class SettingsError(Exception):
@@ -153,6 +153,13 @@ class Settings(BaseSettings):
         "the name of a runtime that Docker knows",
         None,
         "Docker's own",
+    )
+    sandbox_base: str | None = _variable(
+        "CONJECTURE_SANDBOX_BASE",
+        "The image that the sandbox's own is built upon, e.g. one with CUDA; read by whatever builds it.",
+        "the name of a Docker image",
+        None,
+        "a small Debian with Python",
     )
     parallel: int = _variable(
         "CONJECTURE_PARALLEL",

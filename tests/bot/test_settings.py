@@ -62,6 +62,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "CONJECTURE_SANDBOX": "docker",
         "CONJECTURE_UNSAFE_SANDBOX": "1",
         "CONJECTURE_SANDBOX_RUNTIME": "runsc",
+        "CONJECTURE_SANDBOX_BASE": "nvidia/cuda",
         "CONJECTURE_PARALLEL": "3",
         "CONJECTURE_HOST": "0.0.0.0",
         "CONJECTURE_PORT": "0",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,35 +18,44 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 from sqlmodel import SQLModel
 
+from engine.request import Request
 from storage.database import VERSION_TABLE, open_database, reading, writing
 from storage.errors import DatabaseUnavailable
 from storage.journal import SqlJournal
 
-OPEN_AND_RECORD = """
-import sys
-from datetime import UTC, datetime
-from engine.request import Request
-from storage.database import open_database
-from storage.journal import SqlJournal
-
-def request(n):
-    return Request(id=f"{sys.argv[2]}-{n}", text="", kinds=(), count=1, strategies=(), purpose="", asked_by="",
-                   created_at=datetime.now(UTC))
-
-print("ready", flush=True)
-sys.stdin.readline()
-journal = SqlJournal(open_database(sys.argv[1]))
-"""
-RECORD_TEN = OPEN_AND_RECORD + "for n in range(10): journal.record_request(request(n))"
-RECORD_FOR_EVER = OPEN_AND_RECORD + ("for n in range(10**9): journal.record_request(request(n)); print(n, flush=True)")
+PROCESSES = multiprocessing.get_context("fork")  # the test's imports are there already: all start at the same time
 
 
-def start(script: str, url: str, name: str, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", script, url, name]
-    process = subprocess.Popen(command, cwd=folder, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    return process
+def record(url: str, name: str, count: int, start: Barrier, recorded: Any) -> None:
+    start.wait()
+    journal = SqlJournal(open_database(url))
+    for n in range(count):
+        id = f"{name}-{n}"
+        journal.record_request(
+            Request(
+                id=id,
+                text="",
+                kinds=(),
+                count=1,
+                strategies=(),
+                purpose="",
+                asked_by="",
+                created_at=datetime.now(UTC),
+            )
+        )
+        recorded.value = n
+
+
+def started(url: str, processes: int, count: int) -> list[tuple[BaseProcess, Any]]:
+    barrier = PROCESSES.Barrier(processes)
+    counters = [PROCESSES.RawValue("i", -1) for _ in range(processes)]
+    made = [
+        PROCESSES.Process(target=record, args=(url, f"p{n}", count, barrier, counter), daemon=True)
+        for n, counter in enumerate(counters)
+    ]
+    for process in made:
+        process.start()
+    return list(zip(made, counters, strict=True))
 
 
 def test_the_migrations_make_the_tables_that_the_rows_describe(engine: Engine) -> None:
@@ -51,30 +64,26 @@ def test_the_migrations_make_the_tables_that_the_rows_describe(engine: Engine) -
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
-def test_processes_that_open_a_new_database_at_once_all_succeed(new_database: str, tmp_path: Path) -> None:
-    processes = [start(RECORD_TEN, new_database, f"p{n}", tmp_path) for n in range(3)]
+def test_processes_that_open_a_new_database_at_once_all_succeed(new_database: str) -> None:
+    processes = [process for process, _ in started(new_database, 4, 5)]
     for process in processes:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    assert [process.communicate()[0] is not None and process.returncode for process in processes] == [0] * 3
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
     engine = open_database(new_database)
     with reading(engine) as session:
-        assert session.connection().execute(text("SELECT count(*) FROM requests")).scalar() == 30
+        assert session.connection().execute(text("SELECT count(*) FROM requests")).scalar() == 20
     engine.dispose()
 
 
-def test_what_a_killed_process_had_recorded_is_there(new_database: str, tmp_path: Path) -> None:
-    process = start(RECORD_FOR_EVER, new_database, "p", tmp_path)
-    assert process.stdin
-    assert process.stdout
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    last = [process.stdout.readline() for _ in range(30)][-1].strip()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def test_what_a_killed_process_had_recorded_is_there(new_database: str) -> None:
+    ((process, recorded),) = started(new_database, 1, 10**9)
+    while recorded.value < 20:
+        process.join(0.01)
+        assert process.is_alive()
+    process.kill()
+    process.join()
     engine = open_database(new_database)
-    assert SqlJournal(engine).request(f"p-{last}").count == 1
+    assert SqlJournal(engine).request(f"p0-{recorded.value}").count == 1
     engine.dispose()
 
 
@@ -139,3 +148,9 @@ def test_the_file_may_be_called_anything(tmp_path: Path) -> None:
     folder.mkdir()
     open_database(f"sqlite:///{folder}/x.db").dispose()
     assert os.listdir(folder) == ["x.db"]
+
+
+def test_the_migrations_are_found_from_any_folder(tmp_path: Path) -> None:
+    script = "from storage.database import open_database; open_database('sqlite:///here.db').dispose()"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    assert (tmp_path / "here.db").exists()
