@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from bot.views.figures import NONE
 from bot.views.message import TEXT_LIMIT, Block, Message, clean, cut, escape, fence, one_line
@@ -75,15 +75,18 @@ def code(source: str, limit: int = CODE_LIMIT) -> Block:
     return {"type": "rich_text", "elements": [preformatted]}
 
 
-def table(rows: Sequence[Sequence[str]], right: Iterable[int] = (), cell: int = 60) -> Block:
-    """`rows` with the header first, at most 100 x 20 cells; `right` names the columns to align right.
+def table(
+    rows: Sequence[Sequence[str]], *, right: Collection[int] = (), wrapped: Collection[int] = (), cell: int = 60
+) -> Block:
+    """`rows` with the header first, at most 100 x 20 cells; `right` and `wrapped` name columns.
 
     Slack refuses empty cells, more than one table a message, and more than 10,000 characters in a table.
     """
-    aligned = set(right)
     return {
         "type": "table",
-        "column_settings": [{"align": "right" if i in aligned else "left"} for i in range(len(rows[0]))],
+        "column_settings": [
+            {"align": "right" if i in right else "left", "is_wrapped": i in wrapped} for i in range(len(rows[0]))
+        ],
         "rows": [[{"type": "raw_text", "text": _shown(text, cell)} for text in row] for row in rows],
     }
 

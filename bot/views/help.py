@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from bot.views.block_kit import code, context, header, message, section
+from bot.views.block_kit import context, header, message, section
 from bot.views.figures import listed
-from bot.views.message import Message, escape
+from bot.views.message import TEXT_LIMIT, Message, entities, escape, fence
 from sandbox.guest.components.kind import Kind
 
+_FOLDED = re.compile(r"(?<=[^\n]{90})\n")  # after a line that is so long that it was broken to fit
 EXAMPLE = "propose 8 activation functions for small image classifiers"
 
 
@@ -35,15 +37,18 @@ def help_in_general(kinds: Sequence[Kind], *, bot: str = "@conjecture") -> Messa
 
 
 def help_on_kind(kind: Kind, *, bot: str = "@conjecture") -> Message:
+    """The contract as the generator reads it, verbatim in the plain text, unfolded in the blocks."""
     baselines = listed([known.name for known in kind.baselines])
-    blocks = [
-        header(f"{kind.plural[:1].upper()}{kind.plural[1:]}"),
-        section(
-            f"A module with `{escape(kind.entry)}`. This is the contract, word for word as the generator reads it:"
-        ),
-        code(kind.contract),
-    ]
-    if baselines:
-        blocks.append(section(f"*Compared with*: {escape(baselines)}."))
-    blocks.append(context(f"Try `{bot} propose 8 {escape(kind.plural)}`, or attach a `.py` file of your own."))
-    return message(*blocks)
+    title = f"{kind.plural[:1].upper()}{kind.plural[1:]}"
+    opening = "What the code must look like, word for word as the generator reads it:"
+    end = f"Try `{bot} propose 8 {kind.plural}`, or attach a `.py` file of your own."
+    compared = f"*Compared with*: {escape(baselines)}." if baselines else ""
+    contract = [section(entities(paragraph)) for paragraph in _paragraphs(kind.contract)]
+    blocks = [header(title), context(opening), *contract, *([section(compared)] if compared else []), context(end)]
+    parts = [title, opening, fence(kind.contract, TEXT_LIMIT - 2_000), compared.replace("*", ""), end]
+    return message(*blocks, text="\n\n".join(filter(None, parts)))
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Paragraphs without the line breaks that only keep lines short."""
+    return [_FOLDED.sub(" ", paragraph.strip()) for paragraph in text.split("\n\n") if paragraph.strip()]

@@ -50,16 +50,8 @@ def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None) -> Mes
 
 def _figures(place: Place, kind: Kind) -> str:
     score, verdict = place.score, place.verdict
-    cost = f"{figures.ratio(verdict.cost_ratio)} the time of {escape(kind.reference)}"
-    parts = [
-        f"Effect *{figures.effect(place.effect)}*",
-        f"B-WR *{figures.win_rate(score.b_wr)}*",
-        f"BSOTA-WR *{figures.win_rate(score.bsota_wr)}*",
-        cost if verdict.cost_ratio is not None else "",
-        count(verdict.parameters, "learnable parameter") if verdict.parameters else "",
-        f"{score.diverged} of {count(len(score.trials), 'setting')} diverged" if score.diverged else "",
-    ]
-    lines = [" · ".join(filter(None, parts))]
+    rates = f"B-WR *{figures.win_rate(score.b_wr)}* · BSOTA-WR *{figures.win_rate(score.bsota_wr)}*"
+    lines = [f"Effect *{figures.effect(place.effect)}* · {rates}"]
     if place.rerun:
         again = place.rerun
         lines.append(
@@ -70,7 +62,13 @@ def _figures(place: Place, kind: Kind) -> str:
         nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
         known = f"{nearest} ({source})" if source else nearest
         lines.append(f"Nearest published one: {known}, N-score *{figures.n_score(verdict.novelty.n_score)}*")
-    return "\n".join(lines)
+    cost = f"{figures.ratio(verdict.cost_ratio)} the time of {escape(kind.reference)}"
+    parts = [
+        cost if verdict.cost_ratio is not None else "",
+        count(verdict.parameters, "learnable parameter") if verdict.parameters else "",
+        f"{score.diverged} of {count(len(score.trials), 'setting')} diverged" if score.diverged else "",
+    ]
+    return "\n".join(filter(None, [*lines, " · ".join(filter(None, parts))]))
 
 
 def _origin(place: Place) -> str:

@@ -51,6 +51,11 @@ def size(text: str) -> int:
     return len(text) + sum(c > "\uffff" for c in text)
 
 
+def entities(text: str) -> str:
+    """Text of ours for mrkdwn, its markup kept."""
+    return "".join(_ENTITIES.get(c, c) for c in text)
+
+
 def cut(text: str, limit: int) -> str:
     """At most `limit` units (see `size`), ending in an ellipsis if anything is missing; no entity is cut in half."""
     if size(text) <= limit:
@@ -69,7 +74,7 @@ def escape(text: str, limit: int = 600) -> str:
     text = one_line(text).replace("`", "'")
     text = _OPENS_EMPHASIS.sub(lambda match: _LOOKALIKES[match.group()], text)
     text = _CALLS_EVERYBODY.sub("@" + WORD_JOINER, text)
-    return cut("".join(_ENTITIES.get(c, c) for c in text), limit)
+    return cut(entities(text), limit)
 
 
 def unescape(text: str) -> str:
@@ -81,7 +86,5 @@ def unescape(text: str) -> str:
 
 def fence(source: str, limit: int = 2_900) -> str:
     """Source as a mrkdwn code fence that the source cannot close."""
-    inside = "".join(
-        _ENTITIES.get(c, c) for c in clean(source).replace("```", "`" + WORD_JOINER + "`" + WORD_JOINER + "`")
-    )
+    inside = entities(clean(source).replace("```", WORD_JOINER.join("```")))
     return "```\n" + cut(inside, limit - 8).rstrip("\n") + "\n```"

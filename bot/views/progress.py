@@ -85,24 +85,32 @@ def _headline(state: Progress) -> str:
 
 
 def _line(state: Progress, stage: Stage) -> str:
-    order = list(Stage)
-    reached = order.index(stage) - order.index(state.stage)
     name, verb = _WORDS[stage]
     step = state.steps.get(stage, Step())
-    if reached < 0 or state.ending is Ending.DONE:
-        mark = "✓"
-    elif reached > 0:
-        return f"·  {name}"
-    else:
-        mark = {None: "▸", Ending.STOPPED: "■", Ending.FAILED: "✗"}[state.ending]
-    return "  ".join(filter(None, [mark, name, _amount(step, verb, mark), escape(step.note, 200)]))
+    mark = _mark(state, stage, step)
+    if mark == "·":
+        return f"{mark} {name}"
+    told = ", ".join(filter(None, [_amount(step, verb, mark), escape(step.note, 200)]))
+    return f"{mark} {name}" + (f": {told}" if told else "")
+
+
+def _mark(state: Progress, stage: Stage, step: Step) -> str:
+    ahead = list(Stage).index(stage) - list(Stage).index(state.stage)
+    if state.ending is Ending.DONE:
+        return "✓"
+    if ahead > 0:
+        return "·"
+    cut_short = state.ending is not None and step.total is not None and step.done < step.total
+    if ahead < 0 and not cut_short:
+        return "✓"
+    return {None: "▸", Ending.STOPPED: "■", Ending.FAILED: "✗"}[state.ending]
 
 
 def _amount(step: Step, verb: str, mark: str) -> str:
-    if step.total is None:
+    if step.total is None or (mark == "✓" and step.done == step.total):
         return f"{step.done:,} {verb}" if step.done else ""
     told = f"{step.done:,} of {step.total:,} {verb}"
-    return told if mark == "✓" else f"{_bar(step.done, step.total)}  {told}"
+    return told if mark == "✓" else f"{_bar(step.done, step.total)} {told}"
 
 
 def _bar(done: int, total: int) -> str:

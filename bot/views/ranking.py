@@ -76,7 +76,7 @@ def rank_labels(places: Sequence[Place]) -> list[str]:
 def _blocks(ranked: Ranking, kind: Kind, conditions: Conditions, choosing: Choosing, rows: int) -> list[Block]:
     blocks = [header(_headline(ranked, kind))]
     if ranked.places:
-        blocks.append(table(_rows(ranked, kind, rows), _FIGURES, cell=44))
+        blocks.append(table(_rows(ranked, rows), right=_FIGURES, wrapped=(1, 7), cell=60))
         blocks.append(context(_legend(ranked, kind, conditions, rows)))
     else:
         blocks.append(section(f"None of the proposals became a working {escape(kind.title)}. The reasons are below."))
@@ -97,7 +97,7 @@ def _headline(ranked: Ranking, kind: Kind) -> str:
     return f"{count(number, kind.title, kind.plural)} measured{early}, {found}"
 
 
-def _rows(ranked: Ranking, kind: Kind, most: int) -> list[list[str]]:
+def _rows(ranked: Ranking, most: int) -> list[list[str]]:
     rows = [list(_COLUMNS)]
     for label, place in list(zip(rank_labels(ranked.places), ranked.places, strict=True))[:most]:
         title = ("★ " if place.promising else "") + (place.hypothesis.title or "untitled")
@@ -105,8 +105,8 @@ def _rows(ranked: Ranking, kind: Kind, most: int) -> list[list[str]]:
         if place.rerun:
             again = place.rerun
             rates = [figures.win_rate(again.b_wr), figures.win_rate(again.bsota_wr)]
-            name = f"↳ again, {count(len(again.seeds), 'fresh seed')}"
-            rows.append([NONE, name, figures.effect(again.effect), *rates, NONE, NONE, NONE])
+            name = f"again, {count(len(again.seeds), 'fresh seed')}"
+            rows.append(["↳", name, figures.effect(again.effect), *rates, NONE, NONE, NONE])
     for known in shown_references(ranked.references):
         rates = [figures.win_rate(known.b_wr), figures.win_rate(known.bsota_wr)]
         rows.append(["ref", known.baseline, NONE, *rates, NONE, NONE, "published"])
@@ -129,7 +129,11 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> s
     baselines = len(ranked.references) or len(kind.baselines)
     chance = figures.share(1 / (baselines + 1))
     again = " (re-runs: as measured)" if any(place.rerun for place in ranked.places) else ""
-    ties = "*=*: cannot be told apart. " if any(label[-1] == "=" for label in rank_labels(ranked.places)) else ""
+    ties = (
+        "“=”: places that cannot be told apart. "
+        if any(label[-1] == "=" for label in rank_labels(ranked.places))
+        else ""
+    )
     lines = [
         f"*Effect*: how much lower the loss is than the best baseline's, shrunk toward zero to discount luck{again}. "
         "★ promising: all of its interval is above zero.",

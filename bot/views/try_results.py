@@ -36,9 +36,9 @@ def try_results(
     results: Sequence[Tried], kind: Kind, *, conditions: Conditions, baselines: int, request_id: str
 ) -> Message:
     scored = [tried for tried in results if tried.b_wr and tried.bsota_wr]
-    blocks = [header(f"{len(scored):,} of {count(len(results), 'file')} scored as {kind.title}")]
+    blocks = [header(f"{len(scored):,} of {count(len(results), 'file')} scored ({kind.plural})")]
     if scored:
-        blocks.append(table(_rows(scored[:MOST_FILES]), (1, 2, 3, 4, 5), cell=44))
+        blocks.append(table(_rows(scored[:MOST_FILES]), right=(1, 2, 3, 4, 5), wrapped=(0,)))
     lines = [f"• `{escape(tried.file, 80)}` {_remark(tried)}" for tried in results if _remark(tried)]
     if lines:
         more = len(lines) - MOST_FILES

@@ -237,10 +237,10 @@ def test_progress_of_work() -> None:
     message = progress(WORKING)
     assert message.text == (
         "Working on 8 activation functions · 12 s, about 9 s left\n\n"
-        "✓  Generate  24 of 24 proposed\n"
-        "✓  Validate  24 of 24 checked  3 rejected, 1 already known\n"
-        "▸  Evaluate  ▰▰▰▰▱▱▱▱▱▱▱▱  3 of 8 measured\n"
-        "·  Rank\n\n"
+        "✓ Generate: 24 proposed\n"
+        "✓ Validate: 24 checked, 3 rejected, 1 already known\n"
+        "▸ Evaluate: ▰▰▰▰▱▱▱▱▱▱▱▱ 3 of 8 measured\n"
+        "· Rank\n\n"
         "Request `r-7`"
     )
     assert action_ids(message) == [STOP]
@@ -261,9 +261,16 @@ def test_progress_that_ended(ending: Ending, first: str, buttons: list[str]) -> 
     assert ("What to do." in message.text) == (ending is not Ending.DONE)
 
 
+def test_what_was_cut_short_is_not_ticked() -> None:
+    text = progress(replace(WORKING, stage=Stage.RANK, ending=Ending.STOPPED)).text
+    assert "✓ Validate" in text
+    assert "■ Evaluate: ▰▰▰▰▱▱▱▱▱▱▱▱ 3 of 8 measured" in text
+
+
 @given(st.integers(0, 300), st.integers(1, 300))
 def test_the_bar_is_full_only_when_all_is_done(done: int, total: int) -> None:
     text = progress(replace(WORKING, steps={Stage.EVALUATE: Step(done=min(done, total), total=total)})).text
+    assert "▸ Evaluate" in text
     assert ("▱" not in text) == (done >= total)
     assert ("▰" not in text) == (done == 0)
 
@@ -275,10 +282,10 @@ def test_a_ranking() -> None:
     assert lines[2:11] == [
         "1 ★ Cauchy-gated linear unit: Effect +1.8 % [+0.3, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52], "
         "N-score 0.034, Cost 1.3×, Generator offline catalogue",
-        "– ↳ again, 8 fresh seeds: Effect +1.2 % [−0.4, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52]",
+        "↳ again, 8 fresh seeds: Effect +1.2 % [−0.4, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52]",
         "2= Zero-mean GELU: Effect +1.8 % [−0.2, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52], "
         "N-score 0.034, Cost 1.3×, Generator offline catalogue",
-        "– ↳ again, 8 fresh seeds: Effect +1.2 % [−0.4, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52]",
+        "↳ again, 8 fresh seeds: Effect +1.2 % [−0.4, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52]",
         "2= Log-cosh unit: Effect +1.8 % [−0.2, +3.1], B-WR .74 [.68, .80], BSOTA-WR .41 [.30, .52], "
         "N-score 0.034, Cost 1.3×, Generator offline catalogue",
         "ref Mish: B-WR .70 [.65, .75], BSOTA-WR .20 [.10, .30], Generator published",
@@ -351,10 +358,10 @@ def test_a_hypothesis_with_its_votes() -> None:
         "1 ★ Cauchy-gated linear unit\n\n"
         "Claim: It trains small image classifiers to a lower loss than SiLU.\n"
         "Why it might hold: Its gate closes more slowly, so units that start negative recover.\n\n"
-        "Effect +1.8 % [+0.3, +3.1] · B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52] · 1.3× the time of ReLU · "
-        "1 learnable parameter\n"
+        "Effect +1.8 % [+0.3, +3.1] · B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52]\n"
         "Again on 8 fresh seeds: B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52]\n"
-        "Nearest published one: SiLU (Elfwing et al., 2017), N-score 0.034\n\n"
+        "Nearest published one: SiLU (Elfwing et al., 2017), N-score 0.034\n"
+        "1.3× the time of ReLU · 1 learnable parameter\n\n"
         "```\nimport torch\n\n\ndef build():\n    return torch.nn.SiLU()\n```\n\n"
         "`h-1` · offline catalogue, novel · inspired by SiLU · "
         "Your vote never changes a figure; it helps to decide what is tried next."
@@ -396,6 +403,13 @@ def test_help_on_a_kind_shows_the_contract_verbatim() -> None:
     assert f"```\n{KIND.contract}\n```" in help_on_kind(KIND).text
 
 
+def test_help_on_a_kind_reads_as_paragraphs() -> None:
+    long = "word " * 22
+    blocks = help_on_kind(replace(KIND, contract=f"{long}\nthe end.\n\nAllowed: a < b\nRequired: `c`")).blocks
+    texts = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+    assert texts[:2] == [f"{long} the end.", "Allowed: a &lt; b\nRequired: `c`"]
+
+
 def test_a_digest() -> None:
     assert digest(TOLD).text == (
         "Digest: 24 hypotheses so far, 8 measured\n\n"
@@ -416,7 +430,7 @@ def test_a_persons_own_files() -> None:
         Tried(file="c.py", outcome="killed", reason="It ran longer than 60 s."),
     ]
     text = accepted_by_slack(try_results(results, KIND, conditions=DOCKER, baselines=10, request_id="r-7")).text
-    assert text.startswith("2 of 3 files scored as activation function")
+    assert text.startswith("2 of 3 files scored (activation functions)")
     assert "a.py: B-WR .74 [.68, .80], BSOTA-WR .74 [.68, .80], N-score 0.100, Cost 1.0×" in text
     assert "• `b.py` is the same function as SiLU." in text
     assert "• `c.py` was ended: It ran longer than 60 s." in text
