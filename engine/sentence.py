@@ -17,7 +17,7 @@ def word_set(words: str) -> frozenset[str]:
 ASKS = word_set("propose suggest generate invent design devise brainstorm recommend produce hypothesize hypothesise")
 MAY_ASK = word_set(
     "give show want need make create find get try add test evaluate explore search compare run think have gimme "
-    "write build bring offer provide send imagine develop discover look hunt about"
+    "write build bring offer provide send imagine develop discover look hunt"
 )
 NOVEL = word_set("novel novelty unconventional radical radically unusual")
 INCREMENTAL = word_set("incremental incrementally incrementality conservative")
@@ -47,7 +47,7 @@ class Sentence:
 
     text: str
     words: tuple[Word, ...]
-    numbers: tuple[Number, ...]  # those that can be counts, "5 to 10" as its upper end
+    numbers: tuple[Number, ...]  # those that can be counts; "5 to 10" is one
     mentions: tuple[Mention, ...]  # of kinds, wherever they stand
     verb: int | None  # what asks: "propose"
     weak_verb: int | None  # what may ask: "give"
@@ -57,7 +57,8 @@ class Sentence:
 
     @property
     def purpose(self) -> str:
-        return " and ".join(self.shown(part) for part in self.purposes if part)
+        text = " and ".join(self.shown(part) for part in self.purposes if part)
+        return text.replace('"', "") if text.count('"') % 2 else text
 
     def shown(self, part: range) -> str:
         return self.text[self.words[part.start].start : self.words[part.stop - 1].end] if part else ""
@@ -85,9 +86,9 @@ def parse(text: str, kinds: Mapping[str, Kind]) -> Sentence:
     """Take a cleaned text apart."""
     words = words_of(text)
     mentions = mentions_of(words, kinds)
-    numbers, notes = _without_ranges(words, [n for n in numbers_of(words) if not _part_of_a_name(words, n)])
+    numbers, notes = _joined(words, [n for n in numbers_of(words) if not _part_of_a_name(words, n)])
     verb = next((i for i, word in enumerate(words) if word.low in ASKS or _comes_up_with(words, i)), None)
-    weak = next((i for i, word in enumerate(words) if word.low in MAY_ASK or _would_like(words, i)), None)
+    weak = next((i for i, word in enumerate(words) if word.low in MAY_ASK or _would(words, i)), None)
     begins = [m.start for m in mentions] + [i for i in (verb, weak) if i is not None]
     whole = Sentence(
         text=text,
@@ -121,8 +122,12 @@ def _comes_up_with(words: Sequence[Word], at: int) -> bool:
     return [word.low for word in words[at : at + 3]] == ["come", "up", "with"]
 
 
-def _would_like(words: Sequence[Word], at: int) -> bool:
-    return words[at].low == "like" and at > 0 and words[at - 1].low in ("would", "i'd", "we'd")
+def _would(words: Sequence[Word], at: int) -> bool:
+    """ "I would like", "how about"."""
+    before = words[at - 1].low if at else ""
+    return (words[at].low == "like" and before in ("would", "i'd", "we'd")) or (
+        words[at].low == "about" and at == 1 and before in ("how", "what")
+    )
 
 
 def _part_of_a_name(words: Sequence[Word], number: Number) -> bool:
@@ -138,14 +143,19 @@ def _part_of_a_name(words: Sequence[Word], number: Number) -> bool:
     )
 
 
-def _without_ranges(words: Sequence[Word], numbers: Sequence[Number]) -> tuple[tuple[Number, ...], tuple[str, ...]]:
-    """ "5 to 10", "5-10", "5 or 6", "between 5 and 10" are read as their upper end."""
+def _joined(words: Sequence[Word], numbers: Sequence[Number]) -> tuple[tuple[Number, ...], tuple[str, ...]]:
+    """ "5 to 10", "5-10", "5 or 6" are read as their upper end, "5 novel and 3 incremental" as their sum."""
     kept: list[Number] = []
     notes: list[str] = []
     for number in numbers:
         if kept and _is_range(words, kept[-1], number):
             low = kept.pop()
             notes.append(f"I read “{_value(low)} to {_value(number)}” as {_value(number)}.")
+        elif kept and _is_sum(words, kept[-1], number):
+            first = kept.pop()
+            if first.value != number.value:
+                notes.append("I split the number evenly between the two strategies.")
+            number = Number(value=first.value + number.value, start=first.start, end=number.end)
         kept.append(number)
     return tuple(kept), tuple(notes)
 
@@ -156,6 +166,13 @@ def _is_range(words: Sequence[Word], low: Number, high: Number) -> bool:
         return words[high.start].before in ("-", "–", "—", "..", "...")
     opened = low.start > 0 and words[low.start - 1].low == "between"
     return between in (["to"], ["or"]) or (between == ["and"] and opened)
+
+
+def _is_sum(words: Sequence[Word], first: Number, second: Number) -> bool:
+    between = {word.low for word in words[first.end : second.start]}
+    after = {word.low for word in words[second.end : second.end + 1]}
+    strategies = NOVEL | INCREMENTAL
+    return bool(between & strategies and after & strategies) and between <= strategies | {"and", "plus", "ones"}
 
 
 def _value(number: Number) -> str:

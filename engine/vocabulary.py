@@ -58,10 +58,11 @@ class Mention:
 def mentions_of(words: Sequence[Word], kinds: Mapping[str, Kind]) -> tuple[Mention, ...]:
     """Every mention of a kind, supported or planned, in the order of the text; the longest name wins."""
     phrases = _phrases(kinds)
+    joined = {_closed_up(phrase): phrase for phrase in phrases}
     found: list[Mention] = []
     position = 0
     while position < len(words):
-        mention = _mention_at(words, position, phrases)
+        mention = _mention_at(words, position, phrases, joined)
         position = mention.end if mention else position + 1
         if mention:
             found.append(mention)
@@ -69,6 +70,7 @@ def mentions_of(words: Sequence[Word], kinds: Mapping[str, Kind]) -> tuple[Menti
 
 
 def _phrases(kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """The kind by every name that it has, in one spelling."""
     phrases = {}
     for name, synonyms in PLANNED.items():
         for synonym in synonyms:
@@ -79,27 +81,31 @@ def _phrases(kinds: Mapping[str, Kind]) -> dict[str, str]:
     return phrases
 
 
-def _mention_at(words: Sequence[Word], start: int, phrases: Mapping[str, str]) -> Mention | None:
-    spans = [start + 1]
-    while spans[-1] < min(len(words), start + LONGEST) and words[spans[-1]].before in ("", "-"):
-        spans.append(spans[-1] + 1)
-    for end in reversed(spans):
-        typed = " ".join(word.text for word in words[start:end])
-        if spelling(typed) in phrases:
-            return _mention(phrases, start, end, typed, None)
-    for end in reversed(spans):
-        typed = " ".join(word.text for word in words[start:end])
-        meant = _nearest(spelling(typed), phrases)
+def _closed_up(phrase: str) -> str:
+    """Non-linearity, non linearity and nonlinearity are one."""
+    return phrase.replace(" ", "")
+
+
+def _mention_at(
+    words: Sequence[Word], start: int, phrases: Mapping[str, str], joined: Mapping[str, str]
+) -> Mention | None:
+    longest = start + 1
+    while longest < min(len(words), start + LONGEST) and words[longest].before in ("", "-"):
+        longest += 1
+    for end in range(longest, start, -1):
+        typed = words[start].text + "".join((word.before or " ") + word.text for word in words[start + 1 : end])
+        right = joined.get(_closed_up(spelling(typed)))
+        meant = right or _nearest(spelling(typed), phrases)
         if meant:
-            return _mention(phrases, start, end, typed, meant)
+            return Mention(
+                kind=phrases[meant],
+                start=start,
+                end=end,
+                typed=typed,
+                meant=None if right else meant,
+                plural=meant.endswith("s") and not meant.endswith("ss"),
+            )
     return None
-
-
-def _mention(phrases: Mapping[str, str], start: int, end: int, typed: str, meant: str | None) -> Mention:
-    plural = spelling(meant or typed).endswith(("s", "ies")) and not spelling(meant or typed).endswith("ss")
-    return Mention(
-        kind=phrases[meant or spelling(typed)], start=start, end=end, typed=typed, meant=meant, plural=plural
-    )
 
 
 def _nearest(typed: str, phrases: Mapping[str, str]) -> str | None:

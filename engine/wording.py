@@ -131,7 +131,7 @@ def _digits(low: str) -> float | None:
     if match is None:
         return None
     plain = match[2].replace(",", "")
-    value = float(plain) * (1000 if match[3] == "k" else 1) if len(plain) < 15 else float(HUGE)
+    value = float(plain) * (1000 if match[3] == "k" else 1) if len(plain) <= 15 else float(HUGE)
     return -value if match[1] == "-" else value
 
 
