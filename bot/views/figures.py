@@ -20,10 +20,12 @@ def win_rate(estimate: Estimate) -> str:
 
 
 def signed(value: float) -> str:
-    """Percent of a share, signed, without its unit: `+1.8`, `−0.4`, `0.0`."""
-    rounded = round(100 * value, 1)
-    digits = f"{abs(rounded):,.0f}" if abs(rounded) >= 100 else f"{abs(rounded):.1f}"
-    return digits if rounded == 0 else ("+" if rounded > 0 else "−") + digits
+    """Percent of a share, signed, without its unit: `+1.8`, `−0.4`, `+0.03` (which side of zero matters), `0.0`."""
+    percent = 100 * value
+    digits = f"{abs(percent):,.0f}" if abs(percent) >= 99.95 else f"{abs(percent):.1f}"
+    if float(digits.replace(",", "")) == 0:
+        digits = f"{abs(percent):.2f}"
+    return ("+" if percent > 0 else "−") + digits if float(digits.replace(",", "")) else "0.0"
 
 
 def effect(estimate: Estimate) -> str:

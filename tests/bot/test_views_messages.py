@@ -496,7 +496,7 @@ def crowded(draw: st.DrawFn) -> Ranking:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(crowded(), st.sampled_from([DOCKER, FALLBACK]))
 def test_slack_takes_every_ranking(ranked: Ranking, conditions: Conditions) -> None:
     message = accepted_by_slack(ranking(ranked, KIND, conditions=conditions, choosing=AT_FIRST))
@@ -504,7 +504,7 @@ def test_slack_takes_every_ranking(ranked: Ranking, conditions: Conditions) -> N
     ranking_csv(ranked).decode("utf-8-sig")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(hypotheses())
 def test_slack_takes_every_hypothesis(hypothesis: Hypothesis) -> None:
     accepted_by_slack(hypothesis_card(placed(1, hypothesis, rerun=True), KIND))

@@ -104,7 +104,16 @@ def test_a_share(value: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(0.018, "+1.8"), (-0.004, "−0.4"), (0.0, "0.0"), (-0.0001, "0.0"), (-3.5, "−350"), (42.0, "+4,200")],
+    [
+        (0.018, "+1.8"),
+        (-0.004, "−0.4"),
+        (0.0, "0.0"),
+        (-0.0003, "−0.03"),
+        (0.00001, "0.0"),
+        (0.9999, "+100"),
+        (-3.5, "−350"),
+        (42.0, "+4,200"),
+    ],
 )
 def test_a_signed_percentage(value: float, words: str) -> None:
     assert signed(value) == words
