@@ -1,0 +1,102 @@
+"""SIGKILL in the middle of a request: the next start loses nothing and posts nothing twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from live_bot import Json, until
+
+from bot.workspace.client import WorkspaceClient
+
+PROPOSALS = 4
+
+
+@contextmanager
+def program(home: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """`conjecture run` as an operator starts it."""
+    environment = {**os.environ, "CONJECTURE_HOME": str(home), "CONJECTURE_PORT": str(port)}
+    for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY"):
+        environment.pop(name, None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "run"], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.wait()
+
+
+def started(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert "Open http" in process.stdout.readline()
+
+
+def killed_at(home: Path, seconds: list[float]) -> list[Json]:
+    """Ask once, kill the program after each of these times, and return the bot's messages of the finished thread."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    person = WorkspaceClient(f"http://127.0.0.1:{port}/")
+    ts = ""
+    for life in [*seconds, None]:
+        with program(home, port) as process:
+            started(process)
+            ts = ts or person.post(f"@conjecture propose {PROPOSALS} activation functions")
+            if life is not None:
+                time.sleep(life)
+                process.kill()
+                process.wait()
+                continue
+            until(lambda: any(m["text"].startswith("Done in") for m in said(person, ts)), 240)
+            return until(lambda: said(person, ts))
+    raise AssertionError("unreachable")
+
+
+def said(person: WorkspaceClient, ts: str) -> list[Json]:
+    try:
+        return [m for m in person.thread("research", ts) if m.get("bot_id")]
+    except httpx.TransportError:
+        return []
+
+
+def roles(messages: list[Json]) -> Counter[str]:
+    """What each message is, by its key in the ledger, which the message's metadata carries."""
+    return Counter(m["metadata"]["event_payload"]["key"] for m in messages if m.get("metadata"))
+
+
+def expect_one_whole_answer(messages: list[Json]) -> None:
+    keys = roles(messages)
+    assert set(keys.values()) == {1}
+    ends = Counter(key.split("/")[-1] if "/card/" not in key else "card" for key in keys)
+    assert ends["understood"] == ends["progress"] == ends["ranking"] == ends["plots"] == 1
+    assert ends["card"] == PROPOSALS
+    assert len(messages) == sum(ends.values())
+
+
+def test_a_request_survives_a_kill(tmp_path: Path) -> None:
+    expect_one_whole_answer(killed_at(tmp_path, [4.0]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("series", range(6))
+def test_a_request_survives_kills_at_any_moment(tmp_path: Path, series: int) -> None:
+    moments = random.Random(series)
+    expect_one_whole_answer(killed_at(tmp_path, [moments.uniform(0.0, 12.0) for _ in range(4)]))
