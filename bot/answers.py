@@ -91,7 +91,7 @@ class Answers:
         papers, modules = self._attachments.keep(inquiry)
         for name in papers:
             self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
-        meant = understand(inquiry.text, KINDS)
+        meant = understand(inquiry.text, KINDS, attached=bool(modules))
         if modules:
             return self._try(inquiry, meant, modules)
         if papers and not isinstance(meant, Propose):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.winrate import promising, shrunken
+
 from bot.schedule import Schedule
 from bot.slack import Slack
 from bot.views.digest import (
@@ -16,7 +18,6 @@ from bot.views.digest import (
 from bot.views.message import Message
 from engine.journal import Journal, Past
 from engine.score import Estimate
-from engine.winrate import promising, shrunken
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 

@@ -20,7 +20,7 @@ from engine.hypothesis import Hypothesis
 from engine.journal import Journal
 from engine.learn import learn
 from engine.llm.client import LLM
-from engine.novelty import behaviour_of, judge
+from engine.novelty import judge, known_behaviours
 from engine.rank import rank
 from engine.ranking import Ranking
 from engine.request import Request, Strategy
@@ -185,7 +185,7 @@ class Research:
     def _landmarks(self, kind: Kind) -> list[Landmark]:
         """The baselines with their own win rates: what a prediction can lean on before anything was measured."""
         rows = references(kind, self.baseline_trials(kind.name))
-        return landmarks(kind, rows, {known.name: behaviour_of(kind, known) for known in kind.baselines})
+        return landmarks(kind, rows, known_behaviours(kind))
 
     # --- learn
 
