@@ -16,7 +16,7 @@ from ..blame import blamed
 from ..job import Fault
 from .kind import Behaviour, Drawing, Kind, Series, Vector
 from .known_activations import KNOWN_ACTIVATIONS
-from .testing import gradients, learnable, learning, require_finite, seed, words
+from .testing import as_in_a_net, gradients, learnable, learning, require_finite, seed, words
 
 CONTRACT = """\
 An activation function. Write one self-contained Python module with a module-level function `build()`. It takes no
@@ -83,10 +83,10 @@ def _built(build: Callable[[], Any]) -> nn.Module:
 
 
 def _call(component: nn.Module, x: Tensor, name: str = "forward") -> tuple[Tensor, Tensor]:
-    """(x as a leaf, output). The component gets a copy that is no leaf, as in a net: working in place is noticed."""
+    """(x as a leaf, output); working on x in place is noticed."""
     with torch.enable_grad():
         leaf = x.clone().requires_grad_()
-        given = leaf * 1.0
+        given = as_in_a_net(leaf)
         with blamed(name, f"forward on an input of shape {list(x.shape)}"):
             output = component(given)
     if not isinstance(output, Tensor):

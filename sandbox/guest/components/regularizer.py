@@ -16,7 +16,7 @@ from ..blame import blamed
 from ..job import Fault
 from .kind import Behaviour, Drawing, Kind, Series, Vector
 from .known_regularizers import KNOWN_REGULARIZERS
-from .testing import gradients, learnable, learning, require_finite, seed, words
+from .testing import as_in_a_net, gradients, learnable, learning, require_finite, seed, words
 
 CONTRACT = """\
 A regularizer: a penalty that is added to the loss. Write one self-contained Python module with a module-level function
@@ -126,11 +126,11 @@ def _step(component: nn.Module, net: _Net, step: _Step, name: str) -> _Effect:
 
 
 def _call(component: nn.Module, state: Lists, name: str, doing: str) -> tuple[list[Tensor], Tensor]:
-    """(the tensors as leaves, penalty). The component gets copies that are no leaves: working in place is noticed."""
+    """(the tensors as leaves, penalty); working on them in place is noticed."""
     before = [*state[0], *state[1]]
     with torch.enable_grad():
         leaves = [tensor.clone().requires_grad_() for tensor in before]
-        given = [leaf * 1.0 for leaf in leaves]
+        given = [as_in_a_net(leaf) for leaf in leaves]
         weights, activations = given[: len(state[0])], given[len(state[0]) :]
         with blamed(name, doing):
             output = component(weights, activations)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from ..blame import blamed
 from ..job import Fault
@@ -22,15 +24,30 @@ def seed(number: int) -> None:
     torch.default_generator.manual_seed(number)  # torch.manual_seed also visits every device: 2 ms more
 
 
+@cache
+def _upstream() -> Tensor:
+    return torch.ones((), requires_grad=True)
+
+
+def as_in_a_net(leaf: Tensor) -> Tensor:
+    """A copy that is no leaf, so that it can be worked on in place, and that hangs on what all training steps share.
+
+    Through that, `gradients` reaches any graph of an earlier step that a component kept, and fails as training would.
+    """
+    return leaf * _upstream()
+
+
 def gradients(output: Tensor, wanted: Sequence[Tensor], cotangent: Tensor, check: str, doing: str) -> list[Tensor]:
     """Vector-Jacobian products, zero where `output` does not depend on a tensor. `output` must require a gradient."""
     with blamed(check, doing):
-        found = torch.autograd.grad(output, wanted, cotangent, allow_unused=True)
-    return [torch.zeros_like(w) if g is None else g for g, w in zip(found, wanted, strict=True)]
+        found = torch.autograd.grad(output, [*wanted, _upstream()], cotangent, allow_unused=True)
+    return [torch.zeros_like(w) if g is None else g for g, w in zip(found[:-1], wanted, strict=True)]
 
 
 def learnable(component: nn.Module) -> dict[str, Tensor]:
-    return {name: parameter for name, parameter in component.named_parameters() if parameter.requires_grad}
+    """Its learnable parameters by name, without lazy ones that no call has given a shape yet."""
+    parameters = component.named_parameters()
+    return {name: parameter for name, parameter in parameters if parameter.requires_grad and not is_lazy(parameter)}
 
 
 def learning(component: nn.Module, found: Sequence[Tensor]) -> Vector:
