@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bot.views.block_kit import actions, button, context, message, section
-from bot.views.failed import retry_button
 from bot.views.figures import duration
 from bot.views.message import Message, escape
 
@@ -66,8 +65,6 @@ def progress(state: Progress) -> Message:
     parts.append(context(f"Request `{escape(state.request_id)}`"))
     if state.ending is None:
         parts.append(actions(button("Stop", STOP, state.request_id)))
-    elif state.ending is Ending.FAILED:
-        parts.append(actions(retry_button(state.request_id)))
     return message(*parts, request_id=state.request_id)
 
 
