@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.views.block_kit import weight
 from bot.views.conditions import Conditions
 from bot.views.digest import Digest, DigestItem, digest, digest_ended, digest_not_understood, digest_subscribed
-from bot.views.failed import RETRY, failed, unshowable
+from bot.views.failed import failed, unshowable
 from bot.views.help import help_in_general, help_on_kind
 from bot.views.hypothesis_card import code_is_cut, hypothesis_card, read_vote
 from bot.views.message import Message
@@ -251,7 +251,7 @@ def test_progress_of_work() -> None:
     [
         (Ending.DONE, "Done in 12 s: 8 activation functions", []),
         (Ending.STOPPED, "Stopped after 12 s: 8 activation functions", []),
-        (Ending.FAILED, "Failed after 12 s: 8 activation functions", [RETRY]),
+        (Ending.FAILED, "Failed after 12 s: 8 activation functions", []),
     ],
 )
 def test_progress_that_ended(ending: Ending, first: str, buttons: list[str]) -> None:
