@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.container import DockerSandbox
 from sandbox.errors import SandboxError, SandboxUnavailable
 from sandbox.execution import Level, Sandbox
 from sandbox.process import ACTIONS, ProcessSandbox
@@ -28,13 +29,21 @@ def open_sandbox(
     never fall back to the other; "unsafe" is no isolation at all and is only ever chosen by name.
     parallel: jobs at once, one a core by default. runtime: Docker's, such as "runsc" (gVisor). owner: what identifies
     this instance, such as its home directory, so that what a crashed run of it left behind is found and removed.
+    actions: the guest's module with ACTIONS, "-" for none but the built-in ones.
     Raises SandboxUnavailable, with advice, when there is none, ValueError for an unknown preference.
     """
     if preference not in PREFERENCES:
         raise ValueError(f"sandbox preference {preference!r}; expected one of {', '.join(PREFERENCES)}")
     if preference == "unsafe":
         return ProcessSandbox(level=Level.UNSAFE, parallel=parallel, actions=actions)
+    if preference == "docker":
+        return DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions)
     reasons = []
+    if preference == "auto":
+        try:
+            return DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions)
+        except SandboxError as error:
+            reasons.append(f"docker: {error}")
     for level in (Level.NAMESPACES, Level.LANDLOCK):
         try:
             return ProcessSandbox(level=level, parallel=parallel, actions=actions)

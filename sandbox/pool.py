@@ -1,4 +1,4 @@
-"""Warm workers and who may use them: waiting, retrying once, recycling, stopping. Knows neither Docker nor namespaces."""
+"""Warm workers and who may use them: waiting, retrying once, recycling, stopping."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Pool:
                 worker.shelve(next(self._numbers), name, arrays)
 
     def run(self, task: Task) -> Execution:
-        """Raises SandboxBroken when a worker was lost twice under this task, ValueError for a pack that is not there."""
+        """Raises SandboxBroken when a worker was lost twice under this task, ValueError for an unknown pack."""
         packet = self._packet(task)
         if len(packet) > MAX_JOB:
             reason = f"its source and options take {len(packet):,} bytes; {MAX_JOB:,} are allowed"

@@ -162,6 +162,18 @@ def command(mode: Mode, home: Path, actions: str) -> list[str]:
     return boot(python, [str(_code(home)), *site_directories()], "sandbox.guest.__main__", mode, actions, str(scratch))
 
 
+def namespaces_refused() -> str | None:
+    """Why this user cannot have namespaces on this machine; None when a view can be built and entered."""
+    python = os.path.realpath(sys.executable)
+    plan = {"binds": binds(python, [], []), "command": [python, "-I", "-S", "-c", "pass"], "environment": {}}
+    with tempfile.TemporaryDirectory(prefix="conjecture-sandbox-") as home:
+        arguments = boot(python, [str(_code(Path(home)))], "sandbox.guest.namespaces", json.dumps(plan))
+        done = subprocess.run(arguments, capture_output=True, text=True, cwd="/", env={}, check=False)
+    if done.returncode == 0:
+        return None
+    return done.stderr.strip().rpartition("\n")[2] or f"the attempt ended with status {done.returncode}"
+
+
 def boot(python: str, path: Sequence[str], module: str, *arguments: str) -> list[str]:
     """Python without site, environment or current directory in its path: just its own library and `path`."""
     program = f"import sys; sys.path[:0] = {list(path)!r}; from {module} import main; main(sys.argv[1:])"

@@ -28,7 +28,7 @@ def escape(job: Job) -> Reply:
         "user namespace": lambda: _call("unshare", 0x10000000),
         "become root": _become_root,
         "write outside": _write_outside,
-        "read a secret": lambda: _read([*secrets, "/etc/shadow", "/root/.ssh", "/home"]),
+        "read a secret": lambda: _read([*secrets, "/etc/shadow"]),
         "docker socket": lambda: _read(["/var/run/docker.sock", "/run/docker.sock"]),
         "environment": _environment,
         "another process": _signal_parent,

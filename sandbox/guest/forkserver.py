@@ -230,7 +230,7 @@ class ForkServer:
         if job.printed > job.limits["output_bytes"] and not job.check and not job.ended:
             job.check = "output limit"
             self._finish(job)
-        return kept > 0
+        return bool(kept)
 
     def _finish(self, job: Running) -> None:
         """End everything of the job, take what it had already written, clean up, report. Once."""

@@ -1,4 +1,4 @@
-"""The few calls of the kernel that Python does not offer, through ctypes. A refusal is an OSError that names the call."""
+"""Calls of the kernel that Python does not offer, through ctypes. A refusal is an OSError that names the call."""
 
 from __future__ import annotations
 

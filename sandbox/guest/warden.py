@@ -103,7 +103,7 @@ class Warden:
             if (volume.f_blocks - volume.f_bfree) * volume.f_frsize <= job.limits["disk_mib"] * MIB:
                 return False
         with self._as_owner(job):
-            return _bytes_below(job.scratch) > job.limits["disk_mib"] * MIB
+            return _bytes_below(job.scratch) > int(job.limits["disk_mib"]) * MIB
 
     def end(self, job: Running) -> bool:
         """Kill everything of the job and wait until it is gone. False when something outlives SIGKILL."""
