@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from statistics import median
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -46,6 +47,7 @@ from engine.score import BaselineTrials
 from engine.settings_plot import per_setting
 from sandbox.guest.components.kind import Drawing, Kind, Vector
 
+UNUSUAL = 2.5  # times smaller or larger than the median height of a drawing
 CROSSES = 5  # how many of the best show their intervals in the scatter
 NAMED = 12  # how many of the best are named in the scatter
 KEY_WIDTH = 3.3  # inches of the longest title in the scatter's key
@@ -187,10 +189,12 @@ def _reference(kind: Kind) -> Drawing | None:
 
 
 def _limits(drawn: Sequence[Drawing], beside: Drawing | None) -> list[tuple[float, float]]:
-    """The same for all, so that they can be compared, unless their scales differ too much for that."""
+    """The same for all of a usual scale, so that they can be compared; what is far larger or smaller has its own."""
     own = [_span([drawing], beside) for drawing in drawn]
     sizes = [high - low for low, high in own]
-    return [_span(drawn, beside)] * len(drawn) if max(sizes) < 2.5 * min(sizes) else own
+    usual = [1 / UNUSUAL < size / median(sizes) < UNUSUAL for size in sizes]
+    shared = _span([drawing for drawing, is_usual in zip(drawn, usual, strict=True) if is_usual] or drawn, beside)
+    return [shared if is_usual else limits for limits, is_usual in zip(own, usual, strict=True)]
 
 
 def _span(drawn: Sequence[Drawing], beside: Drawing | None) -> tuple[float, float]:
@@ -204,15 +208,15 @@ def _span(drawn: Sequence[Drawing], beside: Drawing | None) -> tuple[float, floa
 def _curves(axes: Axes, drawing: Drawing, beside: Drawing | None, limits: tuple[float, float]) -> None:
     axes.axhline(0, color=GRID, linewidth=0.8)
     axes.axvline(0, color=GRID, linewidth=0.8)
-    for series in beside.series if beside else ():
-        axes.plot(series.x, series.y, color=LIGHT, linewidth=1.3)
-    for series, color in zip(drawing.series, LINES * len(drawing.series), strict=False):
-        axes.plot(series.x, series.y, color=color, linewidth=1.7)
+    for rank, series in enumerate(beside.series if beside else ()):
+        axes.plot(series.x, series.y, color=LIGHT, linewidth=0.9 if rank else 1.4, zorder=2)
+    for rank, (series, color) in enumerate(zip(drawing.series, LINES * len(drawing.series), strict=False)):
+        axes.plot(series.x, series.y, color=color, linewidth=1.0 if rank else 1.6, zorder=3 if rank else 4)
     xs = np.concatenate([series.x for series in drawing.series])
     axes.set_xlim(float(xs.min()), float(xs.max()))
     axes.set_ylim(*limits)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def _heading(axes: Axes, name: str, place: Place, inches: float) -> None:
