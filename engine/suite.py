@@ -65,8 +65,8 @@ SCREEN = Suite(
     batch=32,
     steps=48,
     learning_rate=1.5e-2,
-    checkpoints=(39, 42, 45, 48),  # the last quarter
-    examples=128,
+    checkpoints=(38, 40, 42, 44, 46, 48),  # the last quarter
+    examples=64,
 )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .job import Fault
 from .nets import Architecture
-from .tiers import Arguments, Placed, Tier, fastest, place
+from .tiers import Arguments, Placed, Tier, fastest, place, seed_torch
 
 Build = Callable[[], Any]
 
@@ -57,7 +57,10 @@ class ActivationSlot:
         make = [_maker(build, frame, layer) for layer in range(len(shapes))]
         inputs = [_inputs((frame.batch, *shape), device) for shape in dict.fromkeys(shapes)]
         self.tier = max((fastest(make[0], samples, tuple(Tier)) for samples in inputs), key=list(Tier).index)
-        self._places: list[Placed] = [place(self.tier, one, len(frame.seeds)) for one in make]
+        self._places: list[Placed] = [
+            place(self.tier, one, replicas=len(frame.seeds), rank=2 + len(shape))
+            for one, shape in zip(make, shapes, strict=True)
+        ]
         self.learnable = [tensor for placed in self._places for tensor in placed.learnable]
 
     def activate(self, layer: int, x: Tensor) -> Tensor:
@@ -82,7 +85,7 @@ class PenaltySlot:
     def __init__(self, build: Build, frame: Frame) -> None:
         make = _maker(build, frame, 0)
         self.tier = fastest(make, _states(frame), (Tier.VMAP, Tier.LOOP))
-        self._placed = place(self.tier, make, len(frame.seeds))
+        self._placed = place(self.tier, make, replicas=len(frame.seeds), rank=3)
         self.learnable = self._placed.learnable
 
     def activate(self, layer: int, x: Tensor) -> Tensor:
@@ -116,7 +119,7 @@ def _maker(build: Build, frame: Frame, layer: int) -> Callable[[int], nn.Module]
 
     def make(replica: int) -> nn.Module:
         again, which = divmod(replica, len(frame.seeds))  # a probe's stack may be larger than what is left of a stack
-        torch.manual_seed(component_seed(frame.seeds[which], layer) + again)
+        seed_torch(component_seed(frame.seeds[which], layer) + again)
         module: nn.Module = build()
         return module.to(frame.parameters[0].device)
 

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, vmap
 
+Make = Callable[[int], nn.Module]  # builds the instance of one replica
 Arguments = tuple[Any, ...]  # tensors or lists of tensors, each with a leading replica dimension
 
 RELATIVE_TOLERANCE = 1e-5  # rounding of a differently ordered sum reaches 3e-6; a wrong reduction is off by 1e-1
@@ -41,99 +42,125 @@ class Placed(Protocol):
     def train(self, training: bool) -> None: ...
 
     def by_replica(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Tensors that correspond to `learnable` (gradients), as one [R, ...] tensor per learnable parameter."""
+        """Tensors that correspond to `learnable` (gradients), as one [R, entries] tensor per learnable parameter."""
         ...
 
 
 class Direct:
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
-        self.module = modules[0]
+    """One instance. A learnable scalar has one value a replica, to broadcast: [R, 1, ...] against [R, ..., features].
+
+    A learnable vector of k entries is [k, R, 1, ...], right for a component that uses its entries one by one.
+    """
+
+    def __init__(self, make: Make, replicas: int, rank: int) -> None:
+        self._module = make(0)
+        self._lengths: list[int | None] = []  # of each learnable parameter; None: a scalar
         self.learnable: list[Tensor] = []
-        if any(parameter.requires_grad for parameter in self.module.parameters()):
-            raise ValueError("a component with learnable parameters cannot share one instance among replicas")
+        if any(parameter.requires_grad for parameter in self._module.parameters()):
+            others = [make(replica) for replica in range(1, replicas)]
+            states = _stacked([dict(module.named_parameters()) for module in (self._module, *others)])
+            for name, stacked in states.items():
+                if stacked.requires_grad:
+                    self._spread(name, stacked.detach(), rank)
+
+    def _spread(self, name: str, stacked: Tensor, rank: int) -> None:
+        replicas, entries = len(stacked), stacked[0].numel()
+        if stacked.ndim > 2:
+            raise ValueError(f"parameter {name} has shape {list(stacked.shape[1:])}; only scalars and vectors spread")
+        shape = (replicas, *(1,) * (rank - 1))
+        values = stacked.view(shape) if entries == 1 else stacked.mT.reshape(entries, *shape)
+        path, _, leaf = name.rpartition(".")
+        parameter = nn.Parameter(values.contiguous())
+        self._module.get_submodule(path)._parameters[leaf] = parameter
+        self._lengths.append(None if entries == 1 else entries)
+        self.learnable.append(parameter)
 
     def __call__(self, *arguments: Any) -> Tensor:
-        result: Tensor = self.module(*arguments)
+        result: Tensor = self._module(*arguments)
         return result
 
     def train(self, training: bool) -> None:
-        self.module.train(training)
+        self._module.train(training)
 
     def by_replica(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        return list(tensors)
+        return [
+            tensor.flatten()[:, None] if length is None else tensor.reshape(length, -1).mT
+            for tensor, length in zip(tensors, self._lengths, strict=True)
+        ]
 
 
 class Vmapped:
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
-        self.module = modules[0]
-        self.parameters, self.buffers = stack_module_state(list(modules))
-        self.learnable = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+    def __init__(self, make: Make, replicas: int, rank: int) -> None:
+        modules = [make(replica) for replica in range(replicas)]
+        self._module = modules[0]
+        self._parameters = _stacked([dict(module.named_parameters()) for module in modules])
+        self._buffers = _stacked([dict(module.named_buffers()) for module in modules])
+        self.learnable = [parameter for parameter in self._parameters.values() if parameter.requires_grad]
 
     def __call__(self, *arguments: Any) -> Tensor:
         result: Tensor
-        if self.parameters or self.buffers:
-            result = vmap(self._one, randomness="different")(self.parameters, self.buffers, arguments)
+        if self._parameters or self._buffers:
+            result = vmap(self._one, randomness="different")(self._parameters, self._buffers, arguments)
         else:
-            result = vmap(self.module, randomness="different")(*arguments)
+            result = vmap(self._module, randomness="different")(*arguments)
         return result
 
     def _one(self, parameters: dict[str, Any], buffers: dict[str, Any], arguments: Arguments) -> Any:
-        return functional_call(self.module, (parameters, buffers), arguments)
+        return functional_call(self._module, (parameters, buffers), arguments)
 
     def train(self, training: bool) -> None:
-        self.module.train(training)
+        self._module.train(training)
 
     def by_replica(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        return list(tensors)
+        return [_rows(tensor) for tensor in tensors]
 
 
 class Looped:
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
-        self.modules = list(modules)
-        self.learnable: list[Tensor] = [p for module in modules for p in module.parameters() if p.requires_grad]
+    def __init__(self, make: Make, replicas: int, rank: int) -> None:
+        self._modules = [make(replica) for replica in range(replicas)]
+        self.learnable: list[Tensor] = [p for module in self._modules for p in module.parameters() if p.requires_grad]
 
     def __call__(self, *arguments: Any) -> Tensor:
-        results = [module(*_pick(arguments, replica)) for replica, module in enumerate(self.modules)]
+        results = [module(*_pick(arguments, replica)) for replica, module in enumerate(self._modules)]
         if not all(isinstance(result, Tensor) for result in results):  # a penalty may answer with a plain 0.0
             results = [torch.as_tensor(result, device=_leaves(arguments)[0].device) for result in results]
         return torch.stack(results)
 
     def train(self, training: bool) -> None:
-        for module in self.modules:
+        for module in self._modules:
             module.train(training)
 
     def by_replica(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        each = len(self.learnable) // len(self.modules)
-        return [torch.stack([tensors[r * each + p] for r in range(len(self.modules))]) for p in range(each)]
+        each = len(self.learnable) // len(self._modules)
+        return [_rows(torch.stack(list(tensors[number::each]))) for number in range(each)]
 
 
-PLACES: dict[Tier, Callable[[Sequence[nn.Module]], Placed]] = {
+PLACES: dict[Tier, Callable[[Make, int, int], Placed]] = {
     Tier.DIRECT: Direct,
     Tier.VMAP: Vmapped,
     Tier.LOOP: Looped,
 }
-INSTANCES = {Tier.DIRECT: 1}  # how many instances a tier needs; the others need one a replica
 
 
-def place(tier: Tier, make: Callable[[int], nn.Module], replicas: int) -> Placed:
-    """`make(replica)` builds the instance of one replica."""
-    return PLACES[tier]([make(replica) for replica in range(INSTANCES.get(tier, replicas))])
+def place(tier: Tier, make: Make, *, replicas: int, rank: int) -> Placed:
+    """`make(replica)` builds the instance of one replica; `rank` is the number of dimensions of the first argument."""
+    return PLACES[tier](make, replicas, rank)
 
 
-def fastest(make: Callable[[int], nn.Module], samples: Sequence[Arguments], tiers: Sequence[Tier]) -> Tier:
+def fastest(make: Make, samples: Sequence[Arguments], tiers: Sequence[Tier]) -> Tier:
     """The first of `tiers` (fastest first) that agrees with the loop.
 
     `samples` are at least two inputs of a small stack; replicas should differ in scale and sign, since a branch or a
     statistic over the whole stack shows only where replicas disagree. Whatever the component raises in the loop
     passes through; what it raises in a faster tier only rules that tier out.
     """
-    replicas = len(_leaves(samples[0])[0])
-    reference = _trace(place(Tier.LOOP, make, replicas), samples)
+    replicas, rank = len(_leaves(samples[0])[0]), _leaves(samples[0])[0].ndim
+    reference = _trace(place(Tier.LOOP, make, replicas=replicas, rank=rank), samples)
     for tier in tiers:
         if tier is Tier.LOOP:
             break
         try:
-            found = _trace(place(tier, make, replicas), samples)
+            found = _trace(place(tier, make, replicas=replicas, rank=rank), samples)
         except Exception:  # noqa: BLE001 - any failure means "not in this tier"; the loop's own failures were raised above
             continue
         if len(found) == len(reference) and all(map(_agree, found, reference)):
@@ -141,10 +168,21 @@ def fastest(make: Callable[[int], nn.Module], samples: Sequence[Arguments], tier
     return Tier.LOOP
 
 
+def _rows(stacked: Tensor) -> Tensor:
+    return stacked.reshape(len(stacked), -1)
+
+
+def seed_torch(seed: int) -> None:
+    """As `torch.manual_seed`, which formats three stack traces at each call where no accelerator is initialised."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+
+
 def _trace(placed: Placed, samples: Sequence[Arguments]) -> list[Tensor]:
     """Outputs and gradients of several calls, the last one in eval mode: state that one leaves behind shows later."""
     seen = []
-    torch.manual_seed(0)
+    seed_torch(0)
     for number, sample in enumerate((*samples, samples[0])):
         placed.train(number < len(samples))
         arguments, leaves = _with_gradients(sample)
@@ -159,13 +197,21 @@ def _trace(placed: Placed, samples: Sequence[Arguments]) -> list[Tensor]:
     return seen
 
 
+def _stacked(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """As `torch.func.stack_module_state`, which refuses instances of a class that `build` defines anew at each call."""
+    return {
+        name: torch.stack([state[name].detach() for state in states]).requires_grad_(first.requires_grad)
+        for name, first in states[0].items()
+    }
+
+
 def _agree(found: Tensor, reference: Tensor) -> bool:
     if found.shape != reference.shape or found.dtype != reference.dtype:
         return False
-    flat = reference.reshape(len(reference), -1)
-    scale = torch.where(flat.isfinite(), flat.abs(), 0.0).amax(-1).clamp(min=1.0)
-    difference = (found.reshape(len(reference), -1) - flat).abs()
-    equal = (found.reshape(len(reference), -1) == flat) | (found.isnan() & reference.isnan()).reshape(flat.shape)
+    found, reference = _rows(found), _rows(reference)
+    scale = torch.where(reference.isfinite(), reference.abs(), 0.0).amax(-1).clamp(min=1.0)
+    difference = (found - reference).abs()
+    equal = (found == reference) | (found.isnan() & reference.isnan())
     return bool((equal | (difference <= RELATIVE_TOLERANCE * scale[:, None])).all())
 
 

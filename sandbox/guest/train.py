@@ -24,12 +24,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .blame import blamed
 from .candidate import load
 from .components.kinds import KINDS
-from .job import Array, Fault, Job, Reply
+from .job import Array, Job, Reply
 from .nets import ARCHITECTURES, Architecture
 from .slots import SLOTS, Build, Frame, Slot
-from .tiers import Tier
+from .tiers import Tier, seed_torch
 
 BETAS = (0.9, 0.999)  # Adam as published: Kingma and Ba, 2015
 EPSILON = 1e-8
@@ -49,12 +50,8 @@ def train(job: Job) -> Reply:
     tiers: dict[str, Tier] = {}
     for name in job.options["architectures"]:
         stack = _stack(ARCHITECTURES[name], tensors)
-        try:
+        with blamed("training", f"training of {name}"):
             predictions, tier = _train_all(stack, build, kind.slot, job)
-        except Fault:
-            raise
-        except Exception as error:
-            raise Fault("training", f"{type(error).__name__} in training: {str(error)[:300]}") from error
         arrays[name] = np.ascontiguousarray(predictions.float().cpu().numpy())
         tiers[name] = tier
     slowest = max(tiers.values(), key=list(Tier).index)
@@ -106,7 +103,7 @@ class _Diverged(Exception):
 def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    seed_torch(seed)
 
 
 def _tensors(job: Job, device: torch.device) -> dict[str, Tensor]:
@@ -187,7 +184,7 @@ def _run(stack: Stack, slot: Slot, learning_rate: float, checkpoints: Sequence[i
 def _loss(stack: Stack, step: int, logits: Tensor) -> Tensor:
     """The sum over replicas of their mean losses: each replica's gradient is that of its own loss."""
     classifications, batch = len(stack.mask), logits.shape[1]
-    classifying, regressing = torch.split(logits, [classifications, len(logits) - classifications])
+    classifying, regressing = logits.split_with_sizes([classifications, len(logits) - classifications])
     total = logits.new_zeros(())
     if classifications:
         masked = (classifying + stack.mask).view(-1, logits.shape[-1])
@@ -219,7 +216,7 @@ class _Adam:
         self._rate = learning_rate
         self._first = [torch.zeros_like(p, memory_format=torch.contiguous_format) for p in parameters]
         self._second = [torch.zeros_like(p, memory_format=torch.contiguous_format) for p in parameters]
-        self._steps = [torch.zeros((), device=p.device) for p in parameters]
+        self._step = torch.zeros((), device=parameters[0].device)  # one count that all of them share
 
     def step(self, loss: Tensor) -> None:
         found = torch.autograd.grad(loss, self._parameters, allow_unused=True)
@@ -228,14 +225,14 @@ class _Adam:
                 torch.zeros_like(p) if g is None else g.contiguous()  # the kernel reads gradients in memory order
                 for g, p in zip(found, self._parameters, strict=True)
             ]
-            torch._foreach_add_(self._steps, 1)
+            self._step += 1
             torch._fused_adam_(
                 self._parameters,
                 gradients,
                 self._first,
                 self._second,
                 [],
-                self._steps,
+                [self._step] * len(gradients),
                 lr=self._rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
