@@ -107,6 +107,14 @@ class WorkspaceClient:
         """Add a reaction, or take it back. Returns whether it is there now."""
         return bool(self._post("reactions", channel=channel, ts=ts, name=name, user=user)["added"])
 
+    def read(self, channel: str, *, user: str | None = None) -> None:
+        """Mark everything in the channel as read."""
+        self._post("read", channel=channel, user=user)
+
+    def open_home(self, tab: str, *, user: str | None = None) -> None:
+        """Open the bot's "home" or "messages" tab."""
+        self._post("home", tab=tab, user=user)
+
     def views(self, *, user: str | None = None) -> list[Json]:
         """The user's open modals, the bottom one first."""
         found: list[Json] = self._get("views", user=user)["modals"]

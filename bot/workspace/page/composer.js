@@ -39,10 +39,13 @@ export class Composer {
   aim(channel, threadTs, label) {
     const place = `${channel}/${threadTs ?? ""}`;
     if (place !== this.placeKey) {
-      if (this.placeKey) this.drafts.set(this.placeKey, this.area.value);
+      // What was typed while the page was still loading belongs to the first place.
+      if (this.placeKey) {
+        this.drafts.set(this.placeKey, this.area.value);
+        this.area.value = this.drafts.get(place) ?? "";
+        this.files = [];
+      }
       this.placeKey = place;
-      this.area.value = this.drafts.get(place) ?? "";
-      this.files = [];
       this.changed();
       this.drawChips();
     }
