@@ -7,8 +7,9 @@ the angle to the nearest known function it is sqrt(1 - cos t): 0 for an equivale
 orthogonal to all that is known. For scale: GELU is 0.06 from SiLU, 0.10 from ReLU and 0.0002 from its own tanh
 approximation; ReLU is 0.55 from tanh.
 
-A duplicate is narrower: equal in output and gradient, in train and eval mode, and in what it learns, within
-|a - b| <= 1e-4 |b| + 1e-5 rms, without any invariance. It would be trained to the same result, so it inherits scores.
+A duplicate is narrower: equal in every array of the behaviour (output and gradient, in train and eval mode, and what it
+learns), within |a - b| <= 1e-4 max(|a|, |b|) + 1e-5 rms of that array, without any invariance. It would be trained to
+the same result, so it inherits scores.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from sandbox.guest.candidate import load
 from sandbox.guest.components.kind import Behaviour, Kind, Known, Vector
 
 RELATIVE = 1e-4  # rounding of another spelling of the same formula reaches 1e-5, another known constant is off by 1e-3
-ABSOLUTE = 1e-5  # of the root mean square of the larger one, for entries near zero
+ABSOLUTE = 1e-5  # of the root mean square of an array of the larger one, for entries near zero
 EQUIVALENT = 1e-3  # distances are distinguished by more than this; below, the known function listed first is named
 
 
@@ -61,9 +62,13 @@ def judge(kind: Kind, behaviour: Behaviour, earlier: Sequence[tuple[str, Behavio
 
 def same(kind: Kind, one: Behaviour, other: Behaviour) -> bool:
     """Whether two components are duplicates of each other."""
-    a, b = (kind.signature(behaviour).astype(np.float64) for behaviour in (one, other))
-    if a.shape != b.shape:
+    return all(name in one and name in other and _equal(one[name], other[name]) for name in kind.behaviour)
+
+
+def _equal(one: Vector, other: Vector) -> bool:
+    if one.shape != other.shape:  # recorded before the probe set changed
         return False
+    a, b = one.astype(np.float64), other.astype(np.float64)
     scale = float(np.sqrt(max(np.square(a).mean(), np.square(b).mean())))
     return bool((np.abs(a - b) <= RELATIVE * np.maximum(np.abs(a), np.abs(b)) + ABSOLUTE * scale).all())
 

@@ -103,7 +103,12 @@ def test_another_spelling_is_a_duplicate(expression: str, name: str) -> None:
 
 def test_another_spelling_of_a_penalty_is_a_duplicate() -> None:
     assert judge(REGULARIZER, penalty("sum(5e-4 * (w ** 2).mean() * w.numel() for w in weights)")).duplicate_of == "L2"
-    assert judge(REGULARIZER, penalty("weights[0].sum() * 0.0")).duplicate_of == "None"
+    assert judge(REGULARIZER, penalty("activations[0].new_zeros(1)[0]")).duplicate_of == "None"
+
+
+def test_a_penalty_that_is_not_reached_on_the_probe_set_is_not_taken_for_no_penalty() -> None:
+    found = judge(REGULARIZER, penalty("sum(F.relu(w.abs() - 50).sum() for w in weights)"))
+    assert (found.nearest, found.duplicate_of) == ("None", None)
 
 
 @pytest.mark.parametrize(

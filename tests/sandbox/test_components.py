@@ -305,6 +305,7 @@ ACCEPTED_REGULARIZERS = {
     "one element": regularizer(f"return ({L2}).reshape(1)"),
     "negative": regularizer("return -1e-3 * sum(torch.log1p(a.var(0)).sum() for a in activations)"),
     "only large weights": regularizer("return sum(F.relu(w.abs() - 2).sum() for w in weights)"),
+    "only huge weights": regularizer("return 0.5 + sum(F.relu(w.abs() - 99).sum() for w in weights)"),
     "pulls towards the start": regularizer(
         "if self.start is None:\n    self.start = [w.detach().clone() for w in weights]\n"
         "return sum((w - s).square().sum() for w, s in zip(weights, self.start))",

@@ -50,7 +50,7 @@ class Kind:
 
     check(build): the functional test on fresh builds; raises `Fault` with the name of the check that failed.
     behave(build): builds afresh and returns the behaviour on the public probe set, arrays of the shapes in `behaviour`.
-    signature(behaviour): one vector; two components are duplicates when their signatures are equal (no invariance).
+    signature(behaviour): one vector of all in which duplicates agree: every array, without any invariance.
     canonical(behaviour): one vector of unit scale with the kind's invariances removed; N-score is a distance of these.
     drawing(behaviour): the plot of this kind.
     exercise(component): one typical use, forward and backward, to be timed against the reference; None: its cost is

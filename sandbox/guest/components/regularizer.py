@@ -158,13 +158,14 @@ def _require_effect(effects: Sequence[_Effect]) -> None:
     if any(effect.moves for effect in effects):
         return
     values = sorted({effect.value for effect in effects})
-    if values == [0.0]:
-        return  # no penalty at all: allowed, and judged to be the known regularizer "None"
-    if len(values) > 1 and not any(effect.differentiable for effect in effects):
+    differentiable = any(effect.differentiable for effect in effects)
+    if len(values) > 1 and not differentiable:
         raise Fault("gradient", "its penalty changes with its input but does not depend on it differentiably")
     if len(values) > 1:
         raise Fault("gradient", "its gradient with respect to all weights and activations is zero everywhere")
-    raise Fault("no effect", f"its penalty is {values[0]:g} whatever the weights and activations are")
+    if values != [0.0] and not differentiable:
+        raise Fault("no effect", f"its penalty is {values[0]:g} whatever the weights and activations are")
+    # What is left: no penalty at all, which is the known regularizer "None", or one that begins only further out.
 
 
 def _check_seed(build: Callable[[], Any]) -> None:
@@ -192,17 +193,28 @@ def _steps(net: _Net) -> tuple[_Step, ...]:
 
 
 def _state(net: _Net, number: int) -> Lists:
-    """Weights uniform within 1/sqrt(fan-in), zero on the padding; activations after a ReLU, every fourth one dead."""
+    """Weights and activations with what penalties look for, as it comes up in training.
+
+    Weights uniform within 1/sqrt(fan-in), 3 % of them four times larger, two neurons of a layer nearly the same, zero
+    on the padding. Activations after a ReLU, samples in four tight clusters, a few far outside, every eighth unit dead.
+    """
     generator = torch.Generator().manual_seed(number)
     weights = []
     for index, (rows, columns) in enumerate(net.weights):
         used = net.inputs if index == 0 else columns
         weight = (torch.rand((rows, columns), generator=generator) * 2 - 1) / used**0.5
+        weight = torch.where(torch.rand(weight.shape, generator=generator) < 0.03, 4 * weight, weight)
+        weight[1] = 0.9 * weight[0] + 0.1 * weight[1]
         weight[:, used:] = 0.0
         weights.append(weight)
-    activations = [torch.randn(shape, generator=generator).relu() for shape in net.activations]
-    for activation in activations:
-        activation[:, ::4] = 0.0
+    activations = []
+    for batch, features in net.activations:
+        centres = torch.randn((4, features), generator=generator)
+        spread = 0.1 * torch.randn((batch, features), generator=generator)
+        spread = torch.where(torch.rand(spread.shape, generator=generator) < 0.03, 40 * spread, spread)
+        activation = (centres[torch.arange(batch) % 4] + spread).relu()
+        activation[:, ::8] = 0.0
+        activations.append(activation)
     return weights, activations
 
 
@@ -213,8 +225,9 @@ def behave(build: Callable[[], Any]) -> Behaviour:
     """Penalties and gradients over the scale of the weights, then over that of the activations, of one fresh build.
 
     penalty [2, SCALES]; gradient [2 * SCALES, TENSORS * PROJECTIONS]: random projections of the gradient with respect
-    to each tensor (Johnson and Lindenstrauss, 1984); learning [2]: see `testing.learning`. A first call at scale 1 is
-    not recorded: it is where a penalty that pulls towards the initial weights sees them.
+    to each tensor (Johnson and Lindenstrauss, 1984); differentiable [2 * SCALES]: 1 where the penalty has a gradient at
+    all, be it zero (a hinge that is not reached here is not "no penalty"); learning [2]: see `testing.learning`. A
+    first call at scale 1 is not recorded: it is where a penalty that pulls towards the initial weights sees them.
     """
     weights, activations = _state(PROBE, 2)
     component = _built(build)
@@ -224,27 +237,31 @@ def behave(build: Callable[[], Any]) -> Behaviour:
     states += [(weights, [a * scale for a in activations]) for scale in SCALES]
     penalties: list[float] = []
     rows: list[Vector] = []
+    attached: list[bool] = []
     rest: list[Tensor] = []
     for state in states:
         seed(1)
-        penalty, row, rest = _answer(component, state)
-        penalties.append(penalty)
+        leaves, output = _call(component, state, "forward", "forward on the probe")
+        row, rest = _gradient(component, leaves, output)
+        penalties.append(float(output.detach()))
         rows.append(row)
+        attached.append(output.requires_grad)
     return {
         "penalty": np.array(penalties, np.float32).reshape(2, len(SCALES)),
         "gradient": np.stack(rows),
+        "differentiable": np.array(attached, np.float32),
         "learning": learning(component, rest),
     }
 
 
-def _answer(component: nn.Module, state: Lists) -> tuple[float, Vector, list[Tensor]]:
-    leaves, output = _call(component, state, "forward", "forward on the probe")
+def _gradient(component: nn.Module, leaves: list[Tensor], output: Tensor) -> tuple[Vector, list[Tensor]]:
+    """Projections of the gradient with respect to `leaves`; the gradients of learnable parameters as they are."""
     if not output.requires_grad:
-        return float(output.detach()), np.zeros(TENSORS * PROJECTIONS, np.float32), []
+        return np.zeros(TENSORS * PROJECTIONS, np.float32), []
     wanted = [*leaves, *learnable(component).values()]
     found = gradients(output, wanted, torch.ones_like(output), "repeat", "its backward pass on the probe")
     projected = [p @ gradient.flatten() for p, gradient in zip(_projections(), found, strict=False)]
-    return float(output.detach()), torch.cat(projected).numpy(), found[len(leaves) :]
+    return torch.cat(projected).numpy(), found[len(leaves) :]
 
 
 @cache
@@ -286,6 +303,7 @@ def exercise(component: nn.Module) -> None:
 BEHAVIOUR = {
     "penalty": (2, len(SCALES)),
     "gradient": (2 * len(SCALES), TENSORS * PROJECTIONS),
+    "differentiable": (2 * len(SCALES),),
     "learning": (2,),
 }
 
