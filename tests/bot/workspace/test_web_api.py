@@ -72,6 +72,7 @@ def test_metadata_comes_back_when_it_is_asked_for(bot: WebClient) -> None:
     assert "metadata" not in without
 
 
+@pytest.mark.filterwarnings("ignore:The top-level `text` argument is missing")
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
