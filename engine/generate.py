@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from engine.errors import GeneratorError
 from engine.hypothesis import Hypothesis
 from engine.llm.answer import Proposal, read_answer
 from engine.llm.client import LLM, Completion
-from engine.llm.prompt import ANSWER_SCHEMA, Prompt, render, title_key
+from engine.llm.prompt import ANSWER_SCHEMA, render, title_key
 from engine.request import Request, Strategy
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
@@ -32,51 +33,67 @@ class Generated:
     seconds: float
 
 
-@dataclass(slots=True)
-class _Round:
-    """What has come together so far for one call of `generate`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    hypotheses: tuple[Hypothesis, ...]
+    faults: tuple[str, ...]  # what could not be used
+    exhausted: bool
+    completion: Completion
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asker:
     request: Request
     kind: Kind
     strategy: Strategy
     llm: LLM
-    avoid: list[str]
-    proposals: list[Proposal] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    exhausted: bool = False
-    answers: list[Completion] = field(default_factory=list)
+    avoid: tuple[str, ...]
 
-    def ask(self, count: int, wrong: Sequence[str]) -> tuple[str, ...]:
-        """Ask for `count` once; keeps what can be used and returns what could not."""
-        prompt = self._prompt(count, wrong)
-        completion = self.llm.complete(
-            prompt.messages,
-            schema=ANSWER_SCHEMA,
-            max_tokens=TOKENS_EACH * count,
-            temperature=TEMPERATURE,
-        )
-        self.answers.append(completion)
-        answer = read_answer(completion.text, cut=completion.cut)
-        self.exhausted = answer.exhausted
-        used, faults = {title_key(title) for title in self.avoid}, list(answer.faults)
-        fresh = [p for p in answer.proposals if title_key(p.title) not in used][:count]
-        faults += [f"“{p.title}” was proposed before" for p in answer.proposals if title_key(p.title) in used]
-        self.proposals += fresh
-        self.digests += [prompt.digest] * len(fresh)
-        self.avoid += [p.title for p in fresh]
-        return tuple(faults)
-
-    def _prompt(self, count: int, wrong: Sequence[str]) -> Prompt:
-        return render(
+    def ask(self, count: int, have: Sequence[Hypothesis], wrong: Sequence[str]) -> _Answered:
+        """One call for `count` hypotheses beside those that we have. `wrong`: what could not be used before."""
+        avoid = [*self.avoid, *(hypothesis.title for hypothesis in have)]
+        prompt = render(
             kind=self.kind,
             strategy=self.strategy,
             request=self.request.text,
             purpose=self.request.purpose,
             count=count,
-            avoid=self.avoid,
+            avoid=avoid,
             wrong=wrong,
         )
+        completion = self.llm.complete(
+            prompt.messages, schema=ANSWER_SCHEMA, max_tokens=TOKENS_EACH * count, temperature=TEMPERATURE
+        )
+        answer = read_answer(completion.text, cut=completion.cut)
+        used = {title_key(title) for title in avoid}
+        fresh = [proposal for proposal in answer.proposals if title_key(proposal.title) not in used]
+        again = [proposal.title for proposal in answer.proposals if title_key(proposal.title) in used]
+        return _Answered(
+            hypotheses=tuple(self._hypothesis(proposal, prompt.digest) for proposal in fresh[:count]),
+            faults=(*answer.faults, *(f"“{title}” was proposed before" for title in again)),
+            exhausted=answer.exhausted,
+            completion=completion,
+        )
+
+    def _hypothesis(self, proposal: Proposal, prompt_digest: str) -> Hypothesis:
+        source = proposal.code.encode()
+        return Hypothesis(
+            id=hypothesis_id(self.request.id, self.kind.name, proposal.title, source),
+            request_id=self.request.id,
+            kind=self.kind.name,
+            title=proposal.title,
+            claim=proposal.claim,
+            rationale=proposal.rationale,
+            inspiration=proposal.inspiration,
+            source=source,
+            strategy=self.strategy,
+            generator=self.llm.name,
+            origin=proposal.catalogue_id,
+            prompt_digest=prompt_digest,
+        )
+
+    def wanted(self, count: int) -> str:
+        return f"{count} {self.strategy} {self.kind.title if count == 1 else self.kind.plural}"
 
 
 def generate(
@@ -95,74 +112,78 @@ def generate(
     `stopped` is polled between calls. Raises GeneratorError when the model cannot be asked at all; a model that fails
     later costs nothing of what it had answered.
     """
-    going = _Round(request=request, kind=KINDS[kind], strategy=strategy, llm=llm, avoid=list(avoid))
-    remaining = count
-    while remaining > 0 and not going.exhausted and not stopped():
-        size, before = min(BATCH, remaining), len(going.proposals)
+    asker = _Asker(request=request, kind=KINDS[kind], strategy=strategy, llm=llm, avoid=tuple(avoid))
+    answers: list[_Answered] = []
+    have: list[Hypothesis] = []
+    short: list[str] = []
+    faults: list[str] = []
+    for size in _batches(count):
+        if stopped():
+            break
+        before = len(have)
         try:
-            _batch(going, size, stopped)
+            for answered in _until_enough(asker, size, tuple(have), stopped):
+                answers.append(answered)
+                have += answered.hypotheses
         except GeneratorError as error:
-            if not going.proposals:
+            if not have:
                 raise
-            going.faults.append(f"{llm.name} stopped answering: {error}")
+            faults.append(f"{llm.name} stopped answering: {error}")
             break
-        if len(going.proposals) == before:
+        if len(have) - before < size:
+            short += answers[-1].faults
+        if len(have) == before or answers[-1].exhausted:
             break
-        remaining -= size
-    if going.exhausted:
-        going.faults.append(_ran_out(going, count))
-    return _generated(going)
-
-
-def _batch(going: _Round, size: int, stopped: Callable[[], bool]) -> None:
-    wrong: tuple[str, ...] = ()
-    target = len(going.proposals) + size
-    for _ in range(ATTEMPTS):
-        wrong = going.ask(target - len(going.proposals), wrong) or ("it held fewer hypotheses than were asked for",)
-        if len(going.proposals) >= target or going.exhausted or stopped():
-            return
-    usable = size - (target - len(going.proposals))
-    going.faults.append(
-        f"{going.llm.name} was asked {ATTEMPTS} times for {size} {going.strategy} {going.kind.plural} and gave "
-        f"{usable or 'none'} that could be used: {'; '.join(wrong[:3])}."
-    )
-
-
-def _ran_out(going: _Round, count: int) -> str:
-    found = len(going.proposals)
-    left = "none that was" if found == 0 else "one more that was" if found == 1 else f"{found} more that were"
-    return f"The {going.llm.name} has {left} not used before; asked for {count} {going.strategy} {going.kind.plural}."
-
-
-def _generated(going: _Round) -> Generated:
-    prompt_tokens = [a.prompt_tokens for a in going.answers if a.prompt_tokens is not None]
-    completion_tokens = [a.completion_tokens for a in going.answers if a.completion_tokens is not None]
+    exhausted = bool(answers) and answers[-1].exhausted
+    if exhausted:
+        faults.append(_ran_out(asker, count, len(have)))
+    elif len(have) < count and not faults and not stopped():
+        faults.append(_fell_short(asker, count, len(have), short))
     return Generated(
-        hypotheses=tuple(_hypothesis(going, p, d) for p, d in zip(going.proposals, going.digests, strict=True)),
-        faults=tuple(going.faults),
-        exhausted=going.exhausted,
-        prompt_tokens=sum(prompt_tokens) if prompt_tokens else None,
-        completion_tokens=sum(completion_tokens) if completion_tokens else None,
-        seconds=sum(a.seconds for a in going.answers),
+        hypotheses=tuple(have),
+        faults=tuple(faults),
+        exhausted=exhausted,
+        prompt_tokens=_total([answered.completion.prompt_tokens for answered in answers]),
+        completion_tokens=_total([answered.completion.completion_tokens for answered in answers]),
+        seconds=sum(answered.completion.seconds for answered in answers),
     )
 
 
-def _hypothesis(going: _Round, proposal: Proposal, digest: str) -> Hypothesis:
-    source = proposal.code.encode()
-    return Hypothesis(
-        id=hypothesis_id(going.request.id, going.kind.name, proposal.title, source),
-        request_id=going.request.id,
-        kind=going.kind.name,
-        title=proposal.title,
-        claim=proposal.claim,
-        rationale=proposal.rationale,
-        inspiration=proposal.inspiration,
-        source=source,
-        strategy=going.strategy,
-        generator=going.llm.name,
-        origin=proposal.catalogue_id,
-        prompt_digest=digest,
+def _batches(count: int) -> list[int]:
+    return [min(BATCH, count - start) for start in range(0, count, BATCH)]
+
+
+def _until_enough(
+    asker: _Asker, size: int, have: Sequence[Hypothesis], stopped: Callable[[], bool]
+) -> Iterator[_Answered]:
+    """Ask for `size` hypotheses, and for what is missing of them at most twice again."""
+    found: list[Hypothesis] = []
+    wrong: tuple[str, ...] = ()
+    for _ in range(ATTEMPTS):
+        answered = asker.ask(size - len(found), [*have, *found], wrong)
+        yield answered
+        found += answered.hypotheses
+        wrong = answered.faults or ("it held fewer hypotheses than were asked for",)
+        if len(found) >= size or answered.exhausted or stopped():
+            return
+
+
+def _fell_short(asker: _Asker, count: int, found: int, wrong: Sequence[str]) -> str:
+    why = "; ".join(list(dict.fromkeys(wrong))[:3]) or "it gave fewer than were asked for"
+    return (
+        f"{asker.llm.name} was asked for {asker.wanted(count)}, up to {ATTEMPTS} times each, "
+        f"and gave {found or 'none'} that could be used: {why}."
     )
+
+
+def _ran_out(asker: _Asker, count: int, found: int) -> str:
+    had = f"had only {found} left that were" if found else "has none left that was"
+    return f"{asker.llm.name} {had} not used before, of {asker.wanted(count)} asked for."
+
+
+def _total(counted: Sequence[int | None]) -> int | None:
+    known = [number for number in counted if number is not None]
+    return sum(known) if known else None
 
 
 def from_file(name: str, source: bytes, kind: str, request_id: str, person: str) -> Hypothesis:
@@ -184,5 +205,5 @@ def from_file(name: str, source: bytes, kind: str, request_id: str, person: str)
 
 def hypothesis_id(request_id: str, kind: str, title: str, source: bytes) -> str:
     """The same hypothesis of the same request has the same id, so that a step that runs twice records it once."""
-    named = "\0".join((request_id, kind, title)).encode("utf-8", errors="replace")
-    return "h-" + hashlib.sha256(named + b"\0" + source).hexdigest()[:10]
+    named = json.dumps([request_id, kind, title]).encode()
+    return "h-" + hashlib.sha256(named + source).hexdigest()[:10]

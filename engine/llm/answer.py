@@ -50,8 +50,8 @@ class Answer:
 def read_answer(text: str, *, cut: bool = False) -> Answer:
     """Every complete proposal in `text`, whatever surrounds it. Never raises. `cut`: it ended at the length limit."""
     text = _THOUGHT.sub("", text[:LONGEST_ANSWER])
-    value = _whole(text)
-    found = list(_objects(value)) if value is not None else list(_pieces(text))
+    values = _values(text)
+    found = list(_pieces(text) if values is None else _objects(values))
     faults: list[str] = []
     proposals: dict[str, Proposal] = {}
     for number, item in enumerate(found, start=1):
@@ -63,28 +63,31 @@ def read_answer(text: str, *, cut: bool = False) -> Answer:
     if cut:
         faults.append(f"the answer was cut off at the length limit, after {len(proposals)} complete hypotheses")
     elif not found:
-        faults.append(_what_it_was(text, value))
-    elif value is None:
+        faults.append(_what_it_was(text))
+    elif values is None:
         faults.append("the answer was not valid JSON throughout")
-    exhausted = isinstance(value, dict) and value.get("exhausted") is True
+    exhausted = any(isinstance(value, dict) and value.get("exhausted") is True for value in values or ())
     return Answer(proposals=tuple(proposals.values()), faults=tuple(dict.fromkeys(faults)), exhausted=exhausted)
 
 
-def _whole(text: str) -> dict[str, Any] | list[Any] | None:
-    """The answer as one JSON value: as it is, without its fence, or without the prose around it."""
-    fenced = _FENCED.match(text)
-    inner = fenced[1] if fenced else text
-    start = min((i for i in (inner.find("{"), inner.find("[")) if i >= 0), default=None)
-    if start is None:
-        return None
-    try:
-        value, _ = json.JSONDecoder(strict=False).raw_decode(inner, start)
-    except (ValueError, RecursionError):
+def _values(text: str) -> list[Any] | None:
+    """The JSON values in an answer, whatever prose or fence is around them; None when they cannot all be read."""
+    values: list[Any] = []
+    opening = re.compile(r"[\[{]")
+    start = opening.search(text)
+    last = max((piece.start() for piece in _PIECE.finditer(text)), default=-1)
+    while start:
         try:
-            value, _ = read_value(inner, start)
-        except Malformed:
-            return None
-    return value if isinstance(value, dict | list) and next(_objects(value), None) is not None else None
+            value, position = json.JSONDecoder(strict=False).raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            try:
+                value, position = read_value(text, start.start())
+            except Malformed:
+                return None
+        values.append(value)
+        # What follows is prose, unless another hypothesis is in it.
+        start = opening.search(text, position) if position <= last else None
+    return values
 
 
 def _objects(value: object, depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -154,9 +157,9 @@ def _unwrapped(code: str) -> str:
     return code
 
 
-def _what_it_was(text: str, value: object) -> str:
+def _what_it_was(text: str) -> str:
     if not text.strip():
         return "the answer was empty"
-    if value is None and "{" not in text:
+    if "{" not in text:
         return "the answer was prose, not JSON"
     return "the answer held no hypothesis in the form that was asked for"

@@ -63,19 +63,21 @@ class _Dialect:
     """What an endpoint understands. Servers that call themselves compatible differ in exactly these places."""
 
     structure: Literal["json_schema", "json_object", "none"] = "json_schema"
-    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    limit: Literal["max_tokens", "max_completion_tokens", "none"] = "max_tokens"
     temperature: bool = True
 
     def simpler(self, error: openai.APIStatusError, structured: bool) -> _Dialect | None:
         """What to try after a refusal; None when nothing that was asked for could be its cause."""
-        if error.status_code not in (400, 404, 415, 422) and not (structured and error.status_code in (500, 501)):
+        if error.status_code not in (400, 415, 422) and not (structured and error.status_code in (500, 501)):
             return None
         said = str(error.message).lower()
         if self.limit == "max_tokens" and "max_completion_tokens" in said:
             return replace(self, limit="max_completion_tokens")
-        if self.temperature and "temperature" in said and error.status_code != 404:
+        if self.limit != "none" and ("max_tokens" in said or "max_completion_tokens" in said):
+            return replace(self, limit="none")  # more than the model can write: it may write what it can
+        if self.temperature and "temperature" in said:
             return replace(self, temperature=False)
-        if structured and error.status_code != 404 and self.structure != "none":
+        if structured and self.structure != "none":
             # llama-cpp answers 500 to json_schema and takes a bare `schema` beside json_object instead.
             return replace(self, structure="json_object" if self.structure == "json_schema" else "none")
         return None
@@ -205,7 +207,7 @@ class OpenAIModel:
 def _parameters(
     dialect: _Dialect, schema: Mapping[str, Any] | None, max_tokens: int, temperature: float
 ) -> dict[str, Any]:
-    asked: dict[str, Any] = {dialect.limit: max_tokens}
+    asked: dict[str, Any] = {} if dialect.limit == "none" else {dialect.limit: max_tokens}
     if dialect.temperature:
         asked["temperature"] = temperature
     if schema is not None and dialect.structure == "json_schema":
