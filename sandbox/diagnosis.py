@@ -34,8 +34,8 @@ def _docker() -> list[Fact]:
         client = connect(DOCTOR_SECONDS)
         information = client.info()
     except (SandboxError, *DOCKER_ERRORS) as error:
-        advice = "Install and start Docker for the strongest sandbox; without it, namespaces are used."
-        return [Fact(name="docker", works=False, detail=str(error), advice=advice)]
+        missing = "Install and start Docker for the strongest sandbox; without it, namespaces are used."
+        return [Fact(name="docker", works=False, detail=str(error), advice=missing)]
     with_version = f"engine {information.get('ServerVersion', '?')}, cgroup v{information.get('CgroupVersion', '?')}"
     engine = Fact(name="docker", works=True, detail=with_version)
     runtimes = sorted(information.get("Runtimes", {}))
@@ -47,9 +47,13 @@ def _docker() -> list[Fact]:
     )
     # The layer with the guest's code is added in a second whenever it is missing; the one below is what takes time.
     ready = has_image(client, image_name()) or has_image(client, packages_name())
-    advice = None if ready else "Run `make setup` to build it."
     client.close()
-    image = Fact(name="sandbox image", works=ready, detail=image_name() if ready else packages_name(), advice=advice)
+    image = Fact(
+        name="sandbox image",
+        works=ready,
+        detail=image_name() if ready else packages_name(),
+        advice=None if ready else "Run `make setup` to build it.",
+    )
     return [engine, image, gvisor]
 
 

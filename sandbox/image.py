@@ -1,8 +1,8 @@
 """The image that candidates run in: named by what is in it, built when it is not there.
 
-Two layers of names. `conjecture-sandbox:packages-<digest>` holds Python, torch and numpy: minutes to build, once a torch
-version. `conjecture-sandbox:<digest>` adds the guest's code: about a second, whenever that has changed. So the name
-always tells the code, and an image that was built from other code is never used.
+Two layers of names. `conjecture-sandbox:packages-<digest>` holds Python, torch and numpy: minutes to build, once a
+torch version. `conjecture-sandbox:<digest>` adds the guest's code: about a second, whenever that has changed. So the
+name always tells the code, and an image that was built from other code is never used.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def ensure_image(client: docker.DockerClient, *, packages: bool = False, say: Sa
         _build(client, below, context, say, buildargs={"BASE": base()})
         client.images.prune(filters={"dangling": True, "label": f"{LABEL}=stage"})  # what the build has copied from
     say(f"adding the guest's code: {name}")
-    dockerfile = f"FROM {below}\nCOPY guest {CODE}/sandbox/guest\nRUN python3 -m compileall -q --invalidation-mode unchecked-hash {CODE}\n"
+    compile_all = f"python3 -m compileall -q --invalidation-mode unchecked-hash {CODE}"
+    dockerfile = f"FROM {below}\nCOPY guest {CODE}/sandbox/guest\nRUN {compile_all}\n"
     _build(client, name, [("Dockerfile", dockerfile.encode()), *_files(GUEST, "guest", "*.py")], say)
     return name
 
@@ -144,15 +145,15 @@ def _build(
 
 def _advice(name: str, error: str) -> str:
     return (
-        f"the image {name} could not be built: {error}. If {base()} cannot be pulled, load or import it under that name "
-        "(`.ci/base-image` makes it on Debian and Ubuntu), or name another base in CONJECTURE_SANDBOX_BASE; "
+        f"the image {name} could not be built: {error}. If {base()} cannot be pulled, load or import it under that "
+        "name (`.ci/base-image` makes it on Debian and Ubuntu), or name another base in CONJECTURE_SANDBOX_BASE; "
         "then run `make setup` again."
     )
 
 
 def _context(files: Iterable[tuple[str, bytes | Path]]) -> io.IOBase:
     """The build context as a tar without times or owners, so that equal contents hit Docker's cache."""
-    spool = tempfile.TemporaryFile()
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - the caller reads it; it has no name to leave behind
     with tarfile.open(fileobj=spool, mode="w") as tar:
         for name, content in files:
             entry = tarfile.TarInfo(name)

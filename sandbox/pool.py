@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,8 @@ from sandbox.ruling import rule
 from sandbox.worker import Channel, Worker, WorkerLost
 
 JOBS_PER_WORKER = 2000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -91,7 +94,8 @@ class Pool:
         try:
             try:
                 return self._attempt(task, packet, call, alone=False)
-            except WorkerLost:
+            except WorkerLost as lost:
+                log.warning("a sandbox worker was lost; its job is tried once more, alone: %s", lost)
                 return self._attempt(task, packet, call, alone=True)  # so that no neighbour can be the reason
         except WorkerLost as error:
             raise SandboxBroken(f"{error}. The job was tried twice.") from error

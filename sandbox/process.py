@@ -18,7 +18,7 @@ from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Array, Execution, Level, Task
 from sandbox.guest.confine import Mode
 from sandbox.inspection import refuse_if_open
-from sandbox.pool import Pool
+from sandbox.pool import JOBS_PER_WORKER, Pool
 from sandbox.worker import WorkerLost
 
 GUEST = Path(__file__).parent / "guest"
@@ -37,7 +37,14 @@ MODES = {Level.NAMESPACES: Mode.NAMESPACES, Level.LANDLOCK: Mode.LANDLOCK, Level
 class ProcessSandbox:
     """One fork server of `parallel` slots in namespaces; at the weaker levels `parallel` servers of one slot each."""
 
-    def __init__(self, *, level: Level = Level.NAMESPACES, parallel: int | None = None, actions: str = ACTIONS) -> None:
+    def __init__(
+        self,
+        *,
+        level: Level = Level.NAMESPACES,
+        parallel: int | None = None,
+        actions: str = ACTIONS,
+        jobs_per_worker: int = JOBS_PER_WORKER,
+    ) -> None:
         """Raises SandboxUnavailable when this machine does not offer `level`, or an attempt to escape succeeds."""
         self._level = level
         self._parallel = parallel or os.cpu_count() or 1
@@ -49,6 +56,7 @@ class ProcessSandbox:
             level=level,
             workers=1 if together else self._parallel,
             slots=self._parallel if together else 1,
+            jobs_per_worker=jobs_per_worker,
         )
         try:
             self._torch_version = self._pool.start()["torch"]

@@ -86,7 +86,7 @@ def _expect(reply: Packet, task: Task) -> None:
 
 def _death(report: Mapping[str, Any], task: Task) -> tuple[str, str]:
     if report["check"]:
-        return report["check"], sentence(report["check"], report["measured"], task)
+        return report["check"], sentence(report["check"], report["measured"], task, report["tasks"])
     if report["oom"]:
         return "memory limit", "out of memory: the kernel ended it, for the sandbox had no memory left"
     if report["signal"] is not None and not report["ended_by_us"]:
@@ -101,10 +101,11 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def sentence(check: str, measured: float | None, task: Task) -> str:
+def sentence(check: str, measured: float | None, task: Task, tasks: int = 1) -> str:
     """One clear sentence for each limit. `measured` is in the limit's own unit; None where nobody measured."""
     limits = task.limits
-    amount = f"it used {measured:.0f} MiB of memory" if measured else "it asked for more memory than it may have"
+    where = f" in {tasks} processes and threads" if tasks > 1 else ""
+    amount = f"it used {measured:.0f} MiB of memory{where}" if measured else "it asked for more memory than it may have"
     count = f"it ran {measured:.0f} processes and threads" if measured else "it started too many processes or threads"
     sentences = {
         "time limit": f"it ran longer than {limits.wall_seconds:g} seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ def main(arguments: Sequence[str]) -> None:
     stream = Stream(os.dup(0), os.dup(1))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # whatever a library prints must not get between the frames
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a fork that is killed has still printed its last line
     os.environ.clear()
     within = boundary(Mode(mode), scratch_root)
     actions = load(actions_module)

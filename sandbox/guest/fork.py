@@ -6,9 +6,11 @@ the judgement from the host.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -48,6 +50,7 @@ def live(
             (length,) = LENGTH.unpack(read_exactly(stream.recv, LENGTH.size))
             packet = decode(read_exactly(stream.recv, length))
             reply = _answer(packet, actions, packs)
+            _flush()
             stream.sendall(LENGTH.pack(len(reply)) + reply)
     finally:
         os._exit(0)
@@ -79,6 +82,12 @@ def _answer(packet: Packet, actions: Mapping[str, Action], packs: Packs) -> byte
         return encode(Packet(values=document, arrays=reply.arrays))
     except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is its answer
         return encode(Packet(values=_confession(error)))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BaseException):  # the candidate may have closed or replaced them
+            stream.flush()
 
 
 def _confession(error: BaseException) -> dict[str, Any]:

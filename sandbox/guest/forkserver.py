@@ -13,7 +13,7 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -180,7 +180,11 @@ class ForkServer:
         payload[:] = bytes(len(payload))
         os.set_blocking(output, False)
         for source, action in ((ours, self._reply), (output, self._output), (job.exit, self._finish)):
-            self.selector.register(source, selectors.EVENT_READ, partial(action, job))
+            self.selector.register(source, selectors.EVENT_READ, partial(self._on_event, job, action))
+
+    def _on_event(self, job: Running, action: Callable[[Running], object]) -> None:
+        if not job.ended:  # an earlier event of the same round may have ended it
+            action(job)
 
     def _send(self, job: Running, payload: memoryview) -> None:
         """The fork has not run any of the candidate's code yet, so it reads at once, unless it has died."""

@@ -42,6 +42,19 @@ def table() -> dict[int, Process]:
     return {entry.pid: entry for entry in found if entry is not None}
 
 
+def below(root: int) -> list[Process]:
+    """Everything that descends from `root`, as `descendants` of the whole table, but without reading all of it."""
+    found: list[Process] = []
+    try:
+        for task in os.listdir(f"/proc/{root}/task"):
+            with open(f"/proc/{root}/task/{task}/children") as children:
+                found += [entry for pid in children.read().split() if (entry := process(pid)) is not None]
+    except FileNotFoundError:  # it has ended; or this kernel does not list children
+        if not os.path.exists(f"/proc/self/task/{os.getpid()}/children") and os.path.exists(f"/proc/{root}"):
+            return descendants(root, table())
+    return [descendant for entry in found for descendant in (entry, *below(entry.pid))]
+
+
 def descendants(root: int, known: Mapping[int, Process]) -> list[Process]:
     """Everything below `root`, without `root` itself."""
     children: dict[int, list[Process]] = {}

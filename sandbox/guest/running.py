@@ -31,6 +31,7 @@ class Running:
     printed: int = 0
     check: str | None = None
     measured: float | None = None  # what broke the limit, in the limit's unit
+    tasks: int = 1  # processes and threads, when last looked at
     fault: str | None = None
     ended: bool = False
     ended_by_us: bool = False
@@ -70,6 +71,7 @@ class Running:
             "complete": self.complete and self.check is None,
             "check": self.check,
             "measured": self.measured,
+            "tasks": self.tasks,
             "fault": self.fault or ("a fork could not confine itself" if unconfined else None),
             "signal": os.WTERMSIG(self.status) if self.status is not None and os.WIFSIGNALED(self.status) else None,
             "ended_by_us": self.ended_by_us,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from . import linux, namespaces
 from .confine import MIB, Boundary, Mode
-from .processes import Process, descendants, table
+from .processes import Process, below, descendants, table
 from .running import Running
 
 SCAN_SECONDS = 0.05
@@ -72,14 +72,15 @@ class Warden:
             job.check, job.measured = "time limit", now - job.started
             return True
         if now >= self.next_scan:
-            self.processes = table()
+            apart = self.by_uid or self.in_namespace
+            self.processes = table() if apart else {entry.pid: entry for entry in below(os.getpid())}
             taken = time.monotonic() - now
             self.next_scan = now + max(SCAN_SECONDS, taken / SCAN_SHARE)
         mine = self._members(job)
         used_mib = (sum(entry.memory_kib for entry in mine) - job.base_kib) / 1024
-        tasks = sum(entry.tasks for entry in mine)
-        if tasks > job.limits["processes"]:
-            job.check, job.measured = "process limit", float(tasks)
+        job.tasks = sum(entry.tasks for entry in mine)
+        if job.tasks > job.limits["processes"]:
+            job.check, job.measured = "process limit", float(job.tasks)
         elif used_mib > job.limits["memory_mib"]:
             job.check, job.measured = "memory limit", used_mib
         elif self._fills_disk(job):
@@ -92,7 +93,7 @@ class Warden:
         if self.in_namespace:
             main = self.processes.get(job.pid)
             return ([main] if main else []) + descendants(job.pid, self.processes)
-        return descendants(os.getpid(), self.processes)  # one job at a time: all below us is its
+        return list(self.processes.values())  # one job at a time: all below us is its
 
     def _fills_disk(self, job: Running) -> bool:
         """Jobs share the container's tmpfs, so it is looked at only when more is in use than one job may have."""
@@ -122,6 +123,8 @@ class Warden:
         return True
 
     def _has_exited(self, job: Running) -> bool:
+        if job.status is not None:
+            return True  # collected along with another job
         return os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _kill(self, job: Running) -> None:
@@ -132,7 +135,7 @@ class Warden:
             with self.identity(job.uid), contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(-1, signal.SIGKILL)
         elif not self.in_namespace:
-            for entry in descendants(os.getpid(), table()):
+            for entry in below(os.getpid()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(entry.pid, signal.SIGKILL)
 
@@ -141,7 +144,7 @@ class Warden:
             return False  # the kernel ends a pid namespace with its first process, before that can be waited for
         if self.by_uid:
             return any(entry.uid == job.uid for entry in table().values())
-        return bool(descendants(os.getpid(), table()))
+        return bool(below(os.getpid()))
 
     def _reap(self) -> None:
         """Collect everything that has ended, and credit its times to the job it belonged to."""
