@@ -115,8 +115,8 @@ def generate(
     asker = _Asker(request=request, kind=KINDS[kind], strategy=strategy, llm=llm, avoid=tuple(avoid))
     answers: list[_Answered] = []
     have: list[Hypothesis] = []
-    short: list[str] = []
-    faults: list[str] = []
+    short: list[str] = []  # what was wrong with the last answer of every batch that came short
+    failed: GeneratorError | None = None
     for size in _batches(count):
         if stopped():
             break
@@ -126,22 +126,19 @@ def generate(
                 answers.append(answered)
                 have += answered.hypotheses
         except GeneratorError as error:
-            if not have:
-                raise
-            faults.append(f"{llm.name} stopped answering: {error}")
+            failed = error
             break
         if len(have) - before < size:
             short += answers[-1].faults
         if len(have) == before or answers[-1].exhausted:
             break
+    if failed and not have:
+        raise failed
     exhausted = bool(answers) and answers[-1].exhausted
-    if exhausted:
-        faults.append(_ran_out(asker, count, len(have)))
-    elif len(have) < count and not faults and not stopped():
-        faults.append(_fell_short(asker, count, len(have), short))
+    complete = len(have) >= count or stopped()
     return Generated(
         hypotheses=tuple(have),
-        faults=tuple(faults),
+        faults=() if complete else (_why_fewer(asker, count, len(have), exhausted, failed, short),),
         exhausted=exhausted,
         prompt_tokens=_total([answered.completion.prompt_tokens for answered in answers]),
         completion_tokens=_total([answered.completion.completion_tokens for answered in answers]),
@@ -168,17 +165,18 @@ def _until_enough(
             return
 
 
-def _fell_short(asker: _Asker, count: int, found: int, wrong: Sequence[str]) -> str:
+def _why_fewer(
+    asker: _Asker, count: int, found: int, exhausted: bool, failed: GeneratorError | None, wrong: Sequence[str]
+) -> str:
+    name, wanted = asker.llm.name, asker.wanted(count)
+    if failed:
+        return f"{name} stopped answering after {found} of {wanted}: {failed}"
+    if exhausted:
+        had = f"had only {found} left that were" if found else "has none left that was"
+        return f"{name} {had} not used before, of {wanted} asked for."
     why = "; ".join(list(dict.fromkeys(wrong))[:3]) or "it gave fewer than were asked for"
-    return (
-        f"{asker.llm.name} was asked for {asker.wanted(count)}, up to {ATTEMPTS} times each, "
-        f"and gave {found or 'none'} that could be used: {why}."
-    )
-
-
-def _ran_out(asker: _Asker, count: int, found: int) -> str:
-    had = f"had only {found} left that were" if found else "has none left that was"
-    return f"{asker.llm.name} {had} not used before, of {asker.wanted(count)} asked for."
+    gave = f"gave {found or 'none'} that could be used"
+    return f"{name} was asked for {wanted}, up to {ATTEMPTS} times each, and {gave}: {why}."
 
 
 def _total(counted: Sequence[int | None]) -> int | None:
