@@ -1,6 +1,6 @@
 """The people's side: JSON routes used by the page and by client.py. No password: it is on one's own machine.
 
-    GET  /local/state?user=                     who and what is there: users, channels with unread counts
+    GET  /local/state?user=                     who is there, channels with unread counts
     GET  /local/messages?channel=&user=&limit=  a channel as `user` sees it, oldest first
     GET  /local/thread?channel=&ts=&user=       a thread as `user` sees it, the parent first
     POST /local/messages                        {channel, text, user?, thread_ts?, files?: [file ids]} -> {ts, channel}
@@ -77,6 +77,7 @@ def state(team: Team, args: Json) -> Json:
         "team": {"id": seed.TEAM_ID, "name": seed.TEAM_NAME},
         "me": user["id"],
         "bot": {"id": seed.BOT_USER, "name": seed.BOT_NAME, "connected": team.delivery.connected},
+        "has_home": "app_home_opened" in team.grants.events,
         "users": team.store.users(),
         "channels": [
             {**c, "unread": unread(team.store, c["id"], user["id"]), "last_read": read.get(c["id"])} for c in channels

@@ -81,7 +81,7 @@ class Limiter:
         now, per_second = self.clock(), rate.per_minute / 60
         left, since = self._spent.get(key, (float(rate.burst), now))
         left = min(float(rate.burst), left + (now - since) * per_second)
-        if left < 1:
+        if left < 1 - 1e-9:  # whoever waited exactly as long as told must not fail by a rounding error
             self._spent[key] = (left, now)
             raise RateLimited(method, max(1, math.ceil((1 - left) / per_second)))
         self._spent[key] = (left - 1, now)

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 class Refusal(Exception):
     """A Web API call that Slack would refuse: HTTP 200 with `{"ok": false, "error": code}`.
 
-    `messages` are the human explanations that Slack puts into `errors` and `response_metadata.messages`.
+    `messages` are the human explanations that Slack puts into `errors` and `response_metadata.messages`; `more` are
+    further fields of the answer.
     """
 
-    def __init__(self, code: str, messages: Sequence[str] = ()) -> None:
+    def __init__(self, code: str, messages: Sequence[str] = (), **more: str) -> None:
         super().__init__(f"{code}: {'; '.join(messages)}" if messages else code)
         self.code = code
         self.messages = list(messages)
+        self.more = more
 
 
 class RateLimited(Exception):

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from bot.workspace.delivery import Timing
+from bot.workspace.grants import Grants
 from bot.workspace.rates import SLACK_RATES, Rate
 from bot.workspace.routes import LOOPBACK, application
 from bot.workspace.store import Store
@@ -23,7 +25,8 @@ class Workspace:
     """A Slack workspace on this machine, for an unmodified Slack app.
 
     State is kept under `home` and survives the death of the process. Port 0 takes a free one. `rates` and `timing` are
-    Slack's by default; `rates=UNLIMITED` (bot.workspace.rates) lifts every rate.
+    Slack's by default; `rates=UNLIMITED` (bot.workspace.rates) lifts every rate. With a `manifest` the app hears the
+    events and may call the methods that this grants; without one it hears messages and mentions, and may call all.
 
         with Workspace(Path("home")) as workspace:
             app = App(client=WebClient(workspace.bot_token, base_url=workspace.api_url))
@@ -36,12 +39,13 @@ class Workspace:
         *,
         port: int = 0,
         host: str = "127.0.0.1",
+        manifest: Mapping[str, Any] | None = None,
         rates: Mapping[str, Rate] = SLACK_RATES,
         timing: Timing | None = None,
     ) -> None:
         self.home, self.host, self.port = home, host, port
         self._store = Store(home)
-        self._team = Team(self._store, rates, timing or Timing())
+        self._team = Team(self._store, Grants.of(manifest) if manifest else Grants(), rates, timing or Timing())
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from bot.workspace import payloads, seed
 from bot.workspace.delivery import Delivery, Timing
+from bot.workspace.grants import Grants
 from bot.workspace.live import Live
 from bot.workspace.rates import Limiter, Rate
 from bot.workspace.refusal import Refusal
@@ -26,8 +27,9 @@ HOOK_USES = 5
 class Team:
     """A workspace at work. Used on the server's event loop only. `base_url` is set once the server's port is known."""
 
-    def __init__(self, store: Store, rates: Mapping[str, Rate], timing: Timing) -> None:
+    def __init__(self, store: Store, grants: Grants, rates: Mapping[str, Rate], timing: Timing) -> None:
         self.store = store
+        self.grants = grants
         self.timing = timing
         self.base_url = ORIGIN
         self.live = Live()
@@ -109,7 +111,7 @@ class Team:
             self._tell_app(payloads.home_opened(user, channel, tab, body, self.store.next_ts()))
 
     def _tell_app(self, *events: Json) -> None:
-        for event in events:
+        for event in filter(self.grants.hears, events):
             self.delivery.queue(payloads.event_callback(event))
 
     def _tell_pages(self, channel: Json, message: Json) -> None:

@@ -3,11 +3,12 @@
 export const directory = {
   me: "",
   bot: { id: "", name: "", connected: true },
+  hasHome: false,
   users: [],
   channels: [],
 
   set(state) {
-    Object.assign(this, { me: state.me, bot: state.bot, users: state.users, channels: state.channels });
+    Object.assign(this, { me: state.me, bot: state.bot, hasHome: state.has_home, users: state.users, channels: state.channels });
   },
   user(id) {
     return this.users.find((user) => user.id === id);

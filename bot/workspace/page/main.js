@@ -74,7 +74,7 @@ function drawHead() {
   main_head.replaceChildren(
     iconButton("☰", "Channels", () => document.body.classList.toggle("menu-open"), { class: "icon menu-button" }),
     h("div", { class: "pane-title" }, title, channel.topic?.value ? h("p", { class: "faint" }, channel.topic.value) : null),
-    ...(channel.is_im ? [h("div", { class: "tabs", role: "tablist" }, tab("messages", "Messages"), tab("home", "Home"))] : []),
+    ...(channel.is_im && directory.hasHome ? [h("div", { class: "tabs", role: "tablist" }, tab("messages", "Messages"), tab("home", "Home"))] : []),
   );
 }
 

@@ -70,10 +70,12 @@ async def call(team: Team, request: Request) -> Response:
         if method not in METHODS:
             raise Refusal("unknown_method")
         authorize(team, method, token)
+        if needed := team.grants.missing(method, str(args.get("channel", ""))):
+            raise Refusal("missing_scope", needed=needed, provided=",".join(sorted(team.grants.scopes or ())))
         team.limiter.take(method, str(args.get("channel", "")))
         return answer(team, {"ok": True, **METHODS[method](team, args)})
     except Refusal as refusal:
-        said: Json = {"ok": False, "error": refusal.code}
+        said: Json = {"ok": False, "error": refusal.code, **refusal.more}
         if refusal.messages:
             said["errors"] = refusal.messages
             said["response_metadata"] = {"messages": [f"[ERROR] {message}" for message in refusal.messages]}

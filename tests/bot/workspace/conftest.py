@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slack_sdk import WebClient
@@ -21,8 +23,17 @@ def timing() -> Timing:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, timing: Timing) -> Iterator[Workspace]:
-    with Workspace(tmp_path / "home", rates=UNLIMITED, timing=timing) as running:
+def manifest() -> dict[str, Any]:
+    """The product's own, which also hears reactions and the opening of its home here."""
+    own: dict[str, Any] = json.loads((Path(__file__).parents[3] / "manifest.json").read_text())
+    own["settings"]["event_subscriptions"]["bot_events"] += ["reaction_added", "app_home_opened"]
+    own["oauth_config"]["scopes"]["bot"] += ["reactions:read", "reactions:write", "team:read"]
+    return own
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, timing: Timing, manifest: dict[str, Any]) -> Iterator[Workspace]:
+    with Workspace(tmp_path / "home", manifest=manifest, rates=UNLIMITED, timing=timing) as running:
         yield running
 
 

@@ -352,6 +352,17 @@ def test_a_modal_is_filled_in_and_its_errors_shown(page: Page, workspace: Worksp
     threading.Thread(target=handler.close).start()
 
 
+def test_the_bots_home_shows_what_it_published(page: Page, bot: WebClient) -> None:
+    page.locator("button.channel", has_text="Conjecture").click()
+    page.get_by_role("tab", name="Home").click()
+    expect(page.locator(".home")).to_contain_text("Nothing here yet")
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": "Your *digests*"}}
+    bot.views_publish(user_id=ADA, view={"type": "home", "blocks": [section]})
+    expect(page.locator(".home strong")).to_have_text("digests")
+    page.get_by_role("tab", name="Messages").click()
+    expect(page.locator("#channel .composer")).to_be_visible()
+
+
 def test_reload_and_permalink_lead_to_the_same_thread(page: Page, bot: WebClient, person: WorkspaceClient) -> None:
     ts = person.post("the question")
     bot.chat_postMessage(channel=RESEARCH, thread_ts=ts, text="the answer")
