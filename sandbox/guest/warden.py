@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -184,24 +183,45 @@ class Warden:
     def remove_files(self, job: Running) -> bool:
         """Remove what the job left. False when something resists; the worker is then not used again."""
         if self.in_namespace:
-            return True
+            return True  # its mounts went with it
+        root = self.within.scratch_root
         with self._as_owner(job):
-            shutil.rmtree(job.scratch, ignore_errors=True)
+            removed = remove_tree(job.scratch)
             if self.by_uid:
-                for entry in os.scandir(self.within.scratch_root):
-                    if entry.stat(follow_symlinks=False).st_uid == job.uid:
-                        _remove(entry)
-        if not self.by_uid:
-            return not os.path.lexists(job.scratch)
-        return not any(e.stat(follow_symlinks=False).st_uid == job.uid for e in os.scandir(self.within.scratch_root))
+                removed &= all(remove_tree(os.path.join(root, name)) for name in _owned(root, job.uid))
+        return removed
 
 
-def _remove(entry: os.DirEntry[str]) -> None:
-    if entry.is_dir(follow_symlinks=False):
-        shutil.rmtree(entry.path, ignore_errors=True)
-    else:
+def _owned(directory: str, uid: int) -> list[str]:
+    return [entry.name for entry in os.scandir(directory) if entry.stat(follow_symlinks=False).st_uid == uid]
+
+
+def remove_tree(path: str) -> bool:
+    """Remove what may have been built to resist: any depth, no permissions, links to elsewhere. Whether it is gone.
+
+    A directory below is moved up beside its parent before it is emptied: no path grows long, nothing recurses.
+    """
+    deadline = time.monotonic() + GONE_SECONDS
+    with contextlib.suppress(OSError):
+        os.unlink(path)  # when it is no directory
+    todo = [path]
+    while todo and time.monotonic() < deadline:
+        directory = todo.pop()
         with contextlib.suppress(OSError):
-            os.unlink(entry.path)
+            os.chmod(directory, 0o700)
+            for entry in list(os.scandir(directory)):
+                if entry.is_dir(follow_symlinks=False):
+                    os.chmod(entry.path, 0o700)
+                    moved = os.path.join(path, secrets.token_hex(8))
+                    os.rename(entry.path, moved)
+                    todo.append(moved)
+                else:
+                    os.unlink(entry.path)
+            if directory != path:
+                os.rmdir(directory)
+    with contextlib.suppress(OSError):
+        os.rmdir(path)
+    return not os.path.lexists(path)
 
 
 def _bytes_below(path: str) -> int:

@@ -114,7 +114,7 @@ LIMITS = {
     "memory limit: numpy": ("np.ones(10**10)", {}),
     "memory limit: growing": ("x = []\nwhile True: x.append(np.ones(1 << 20))", {"memory_mib": 200}),
     "memory limit: shared": (
-        "import mmap\nm = mmap.mmap(-1, 4 << 30)\nfor i in range(0, 4 << 30, 1 << 20): m[i : i + (1 << 20)] = b'x' * (1 << 20)",
+        "import mmap\nm = mmap.mmap(-1, 4 << 30)\nwhile True: m.write(b'x' * (1 << 20))",
         {"memory_mib": 200},
     ),
     "process limit: threads": (
