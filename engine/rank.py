@@ -1,0 +1,123 @@
+"""The ranking of a round: a pure function of what was proposed, judged and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.hypothesis import Hypothesis
+from engine.ranking import Place, Ranking, Reference, Rejection
+from engine.score import BaselineTrials, Estimate, Score
+from engine.shrinkage import Z90, shrunken
+from engine.verdict import Verdict
+from engine.winrate import Yardstick, reference_rows
+from sandbox.guest.components.kind import Kind
+
+
+def rank(
+    *,
+    request_id: str,
+    kind: Kind,
+    hypotheses: Sequence[Hypothesis],
+    verdicts: Mapping[str, Verdict],
+    scores: Sequence[Score],
+    baselines: Sequence[BaselineTrials],
+    reruns: Sequence[Score],
+    generator_faults: Sequence[str],
+    stopped: bool,
+) -> Ranking:
+    """Places by the shrunken effect, best first.
+
+    `scores` are of one suite and one set of seeds; those of other kinds or other requests are ignored. `baselines`
+    are the trials that those scores were computed from (see `Evaluator.baseline_trials`); when there are none, there
+    are no reference rows.
+    """
+    mine = {hypothesis.id: hypothesis for hypothesis in hypotheses}
+    scored = {score.hypothesis_id: score for score in scores if score.hypothesis_id in mine}
+    rerun = {score.hypothesis_id: score for score in reruns}
+    rejected = [found for h in hypotheses if (found := _rejection(h, verdicts.get(h.id))) is not None]
+    named = {*scored, *(rejection.hypothesis.id for rejection in rejected)}
+    return Ranking(
+        request_id=request_id,
+        kind=kind.name,
+        suite=next((suite for suite in [*(s.suite for s in scored.values()), *(b.suite for b in baselines)]), ""),
+        places=_places(mine, verdicts, scored, rerun),
+        references=_references(kind, baselines),
+        rejected=tuple(rejection for rejection in rejected if rejection.hypothesis.id not in scored),
+        not_measured=tuple(h for h in hypotheses if h.id not in named),
+        generator_faults=tuple(generator_faults),
+        stopped=stopped,
+    )
+
+
+def groups(effects: Sequence[Estimate]) -> list[int]:
+    """Ranks of effects that are sorted best first: equal where they cannot be told apart.
+
+    The best one opens a group. What follows belongs to it until one differs from the group's first by more than 1.645
+    standard errors of their difference (each error is read off its 90 % interval); that one opens the next group, with
+    the rank it would have without ties: 1, 1, 1, 4. Effects of one round share their trials, which makes their true
+    difference better known than this says: whom it tells apart is apart.
+    """
+    ranks: list[int] = []
+    first: Estimate | None = None
+    for number, effect in enumerate(effects, 1):
+        if first is None or first.value - effect.value > Z90 * (_error(first) ** 2 + _error(effect) ** 2) ** 0.5:
+            first, rank_of_group = effect, number
+        ranks.append(rank_of_group)
+    return ranks
+
+
+def _error(effect: Estimate) -> float:
+    return (effect.high - effect.low) / (2 * Z90)
+
+
+def _places(
+    hypotheses: Mapping[str, Hypothesis],
+    verdicts: Mapping[str, Verdict],
+    scored: Mapping[str, Score],
+    reruns: Mapping[str, Score],
+) -> tuple[Place, ...]:
+    effects = dict(zip(scored, shrunken([score.effect for score in scored.values()]), strict=True))
+    # Among equal shrunken effects (often exactly zero) the raw one decides, then the win rate, then the id.
+    order = sorted(scored, key=lambda id: (-effects[id].value, -scored[id].effect.value, -scored[id].b_wr.value, id))
+    return tuple(
+        Place(
+            rank=rank_of_group,
+            hypothesis=hypotheses[id],
+            verdict=verdicts[id],
+            score=scored[id],
+            effect=effects[id],
+            promising=effects[id].low > 0,
+            rerun=reruns.get(id),
+        )
+        for id, rank_of_group in zip(order, groups([effects[id] for id in order]), strict=True)
+    )
+
+
+def _references(kind: Kind, baselines: Sequence[BaselineTrials]) -> tuple[Reference, ...]:
+    if not baselines:
+        return ()
+    known = {baseline.name: baseline for baseline in kind.baselines}
+    rows = reference_rows(Yardstick.of(baselines))
+    references = [
+        Reference(
+            baseline=name,
+            source=f"{known[name].source}, {known[name].year}",
+            b_wr=row.b_wr,
+            bsota_wr=row.bsota_wr,
+            best=known[name].best,
+        )
+        for name, row in rows.items()
+    ]
+    return tuple(sorted(references, key=lambda reference: -reference.b_wr.value))
+
+
+def _rejection(hypothesis: Hypothesis, verdict: Verdict | None) -> Rejection | None:
+    if verdict is None:
+        return None
+    if not verdict.accepted:
+        reason = verdict.reason or "no reason was given"
+        return Rejection(hypothesis=hypothesis, check=verdict.check or "unknown", reason=reason)
+    if verdict.novelty is not None and verdict.novelty.duplicate_of is not None:
+        reason = f"the same function as {verdict.novelty.duplicate_of}"
+        return Rejection(hypothesis=hypothesis, check="duplicate", reason=reason)
+    return None

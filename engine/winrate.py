@@ -1,0 +1,219 @@
+"""B-WR, BSOTA-WR and effect of an arm against the baselines of the same trials, each with a 90 % interval over seeds.
+
+The definitions are ours where the paper (Ardeshir 2024, arXiv 2409.05258) gives none; m is the held-out loss.
+
+win(a, b)  1 when m(a) < m(b) (1 - 1e-4), 0 when m(b) < m(a) (1 - 1e-4), otherwise a tie: 1/2. A trial that diverged has
+           an infinite loss: it loses against any finite one and ties with another that diverged.
+B-WR       mean of win(h, baseline) over all (baseline, trial) pairs.
+BSOTA-WR   mean over trials of win(h, the best baseline OF THAT TRIAL): so 1 on one axis is 1 on the other.
+effect     median over trials of (m(b) - m(h)) / max(m(b), m(h)), b being the baseline with the lowest mean loss in the
+           trial's cell on SELECTION_SEEDS: positive is better, -1 is a divergence, swapping the arms flips the sign.
+
+Intervals are over seeds (initialisation, order, held-out examples) on the same cells; they say nothing about new data
+sets. An arm's own two seeds tell next to nothing about its variance, so how far a figure scatters is learned from the
+baselines, each held against the others on SELECTION_SEEDS (a variance pooled over arms), and scaled to the arm at hand:
+a win rate p of n trials has the variance F p (1 - p) / n; an effect has the variance F s^2 / n, where s is the median
+absolute deviation of the arm's trials, times 1.4826. Trials of one data set and seed share their examples and are not
+independent: F counts them as one cluster.
+A win rate's interval is Jeffreys' (Brown, Cai and DasGupta 2001) for n / F independent trials: never of zero width.
+Thus a score needs no round of others, and everything that it is computed from can be exported with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincinv
+
+from engine.score import BaselineTrials, Estimate, Trial
+from engine.suite import SELECTION_SEEDS
+
+Losses = NDArray[np.float64]
+
+TIE = 1e-4  # relative; batching alone changes a loss by up to 1e-5
+Z90 = 1.6448536269514722  # standard normal quantile of 95 %
+USUAL_EFFECT_SCATTER = 1.2  # ten arms on eight seeds tell F to within a third, so it is averaged with a usual one
+LEAST_SCATTER = 1e-3
+LEAST_EFFECT_ERROR = TIE  # an effect's standard error is never below what a tie allows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    b_wr: Estimate
+    bsota_wr: Estimate
+    effect: Estimate
+    diverged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scatter:
+    """The factors F above."""
+
+    b_wr: float
+    bsota_wr: float
+    effect: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yardstick:
+    """What an arm is held against: k baselines on the same n trials, and what is known of how figures scatter."""
+
+    baselines: tuple[str, ...]
+    trials: tuple[tuple[str, int], ...]  # (cell, seed)
+    losses: Losses  # [k, n]
+    selection: Mapping[str, Losses]  # cell -> [k, seeds]
+    scatter: Scatter
+
+    @staticmethod
+    def of(kept: Sequence[BaselineTrials]) -> Yardstick:
+        """From trials on one set of seeds and those on SELECTION_SEEDS, which choose each cell's best baseline.
+
+        Raises ValueError when a baseline lacks one of the two, or they are of different trials.
+        """
+        measuring = {trials.baseline: trials.trials for trials in kept if trials.seeds != SELECTION_SEEDS}
+        selecting = {trials.baseline: trials.trials for trials in kept if trials.seeds == SELECTION_SEEDS}
+        if not measuring or measuring.keys() != selecting.keys():
+            raise ValueError(
+                f"every baseline needs trials on the measuring and on the selection seeds; measured are "
+                f"{sorted(measuring)}, selected on are {sorted(selecting)}"
+            )
+        names = tuple(measuring)
+        trials, losses = _table([measuring[name] for name in names])
+        selection_trials, selection_losses = _table([selecting[name] for name in names])
+        selection = _by_cell(selection_trials, selection_losses)
+        return Yardstick(
+            baselines=names, trials=trials, losses=losses, selection=selection, scatter=_scatter(selection)
+        )
+
+    def without(self, baseline: str) -> Yardstick:
+        """The same without one baseline, against which its own row is read (leave one out)."""
+        kept = [number for number, name in enumerate(self.baselines) if name != baseline]
+        return Yardstick(
+            baselines=tuple(self.baselines[number] for number in kept),
+            trials=self.trials,
+            losses=self.losses[kept],
+            selection={cell: losses[kept] for cell, losses in self.selection.items()},
+            scatter=self.scatter,
+        )
+
+    def best_in_cell(self) -> Losses:
+        """[n]: in each trial the loss of the baseline that is best in the trial's cell on the selection seeds."""
+        best = {cell: int(losses.mean(1).argmin()) for cell, losses in self.selection.items()}
+        return np.array([self.losses[best[cell], number] for number, (cell, _) in enumerate(self.trials)])
+
+
+def figures(trials: Sequence[Trial], yardstick: Yardstick) -> Figures:
+    """All figures of one arm. Raises ValueError when its trials are not the yardstick's, in the same order."""
+    found, losses = _table([trials])
+    if found != yardstick.trials:
+        raise ValueError(f"trials {found[:3]}... do not match the baselines' {yardstick.trials[:3]}...")
+    arm, scatter = losses[0], yardstick.scatter
+    effects = relative_differences(arm, yardstick.best_in_cell())
+    return Figures(
+        b_wr=rate(float(wins(arm, yardstick.losses).mean()), len(arm), scatter.b_wr),
+        bsota_wr=rate(float(wins(arm, yardstick.losses.min(0)).mean()), len(arm), scatter.bsota_wr),
+        effect=_middle(effects, scatter.effect),
+        diverged=int(np.isinf(arm).sum()),
+    )
+
+
+def reference_rows(yardstick: Yardstick) -> dict[str, Figures]:
+    """Each baseline against the others: what the figures of a candidate must be compared with."""
+    rows = {}
+    for name, losses in zip(yardstick.baselines, yardstick.losses, strict=True):
+        own = [
+            Trial(cell=cell, seed=seed, loss=float(loss) if np.isfinite(loss) else None, accuracy=None)
+            for (cell, seed), loss in zip(yardstick.trials, losses, strict=True)
+        ]
+        rows[name] = figures(own, yardstick.without(name))
+    return rows
+
+
+def wins(arm: Losses, others: Losses) -> Losses:
+    """1, 1/2 or 0 where `arm` [n] is better than, ties with, or is worse than `others` [..., n]. Losses are >= 0."""
+    better, worse = arm < others * (1 - TIE), others < arm * (1 - TIE)
+    return 0.5 + 0.5 * better - 0.5 * worse
+
+
+def relative_differences(arm: Losses, other: Losses) -> Losses:
+    """(other - arm) / max(other, arm) in [-1, 1]: how much lower the arm's loss is; 0 where neither has one."""
+    finite = np.finfo(np.float64).max
+    arm, other = np.minimum(arm, finite), np.minimum(other, finite)
+    larger = np.maximum(arm, other)
+    return np.divide(other - arm, larger, out=np.zeros_like(larger), where=larger > 0)
+
+
+def rate(share: float, trials: int, scatter: float) -> Estimate:
+    """A win rate with Jeffreys' interval for trials / scatter independent trials."""
+    independent = trials / scatter
+    won, lost = share * independent + 0.5, (1 - share) * independent + 0.5
+    low = float(betaincinv(won, lost, 0.05)) if share > 0 else 0.0
+    high = float(betaincinv(won, lost, 0.95)) if share < 1 else 1.0
+    return Estimate(value=share, low=min(low, share), high=max(high, share))
+
+
+def _middle(effects: Losses, scatter: float) -> Estimate:
+    middle = float(np.median(effects))
+    half = Z90 * max((scatter / len(effects)) ** 0.5 * _deviation(effects), LEAST_EFFECT_ERROR)
+    return Estimate(value=middle, low=middle - half, high=middle + half)
+
+
+def _deviation(effects: Losses) -> float:
+    """Standard deviation of a normal sample with the same median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(effects - np.median(effects))))
+
+
+def _table(arms: Sequence[Sequence[Trial]]) -> tuple[tuple[tuple[str, int], ...], Losses]:
+    """Trials' keys and losses [arms, n], a divergence as infinity. Raises ValueError when the arms' trials differ."""
+    keys = [tuple((trial.cell, trial.seed) for trial in arm) for arm in arms]
+    if any(other != keys[0] for other in keys):
+        raise ValueError("the arms have different trials, which cannot be paired")
+    return keys[0], np.array([[np.inf if t.loss is None else t.loss for t in arm] for arm in arms])
+
+
+def _by_cell(trials: Sequence[tuple[str, int]], losses: Losses) -> dict[str, Losses]:
+    cells = np.array([cell for cell, _ in trials])
+    return {str(cell): losses[:, cells == cell] for cell in dict.fromkeys(cells)}
+
+
+def _scatter(selection: Mapping[str, Losses]) -> Scatter:
+    """The factors F, from each baseline held against the others on the selection seeds."""
+    cells = list(selection)
+    arms = next(iter(selection.values())).shape[0]
+    won, won_best, effects = [], [], []
+    for arm in range(arms):
+        own = [losses[arm] for losses in selection.values()]
+        others = [np.delete(losses, arm, 0) for losses in selection.values()]
+        won.append(np.stack([wins(m, rest).mean(0) for m, rest in zip(own, others, strict=True)]))
+        won_best.append(np.stack([wins(m, rest.min(0)) for m, rest in zip(own, others, strict=True)]))
+        best = [rest[rest.mean(1).argmin()] for rest in others]
+        effects.append(np.stack([relative_differences(m, b) for m, b in zip(own, best, strict=True)]))
+    return Scatter(
+        b_wr=_scatter_of_rate(won, cells),
+        bsota_wr=_scatter_of_rate(won_best, cells),
+        effect=(_scatter_of_middle(effects) + USUAL_EFFECT_SCATTER) / 2,
+    )
+
+
+def _scatter_of_rate(arms: Sequence[Losses], cells: Sequence[str]) -> float:
+    """Variance over seeds of the mean of [cells, seeds], clustered by data set, over that of as many coin flips."""
+    datasets = np.array([cell.partition("/")[0] for cell in cells])
+    clusters = [[arm[datasets == dataset].sum(0).var(ddof=1) for dataset in dict.fromkeys(datasets)] for arm in arms]
+    flips = [arm.mean() * (1 - arm.mean()) for arm in arms]
+    found = float(np.sum(clusters)) / len(cells) / max(float(np.sum(flips)), LEAST_SCATTER)
+    return max(found, LEAST_SCATTER)
+
+
+def _scatter_of_middle(arms: Sequence[Losses]) -> float:
+    """Variance over seeds of the median of [cells, 2 seeds], over s^2 / n, from all pairs of seeds."""
+    seeds = arms[0].shape[1]
+    pairs = [list(pair) for pair in combinations(range(seeds), 2)]
+    scattered = [np.var([np.median(arm[:, pair]) for pair in pairs]) for arm in arms]
+    expected = [np.mean([_deviation(arm[:, pair]) ** 2 / arm[:, pair].size for pair in pairs]) for arm in arms]
+    few = 1 - 2 / seeds  # pairs out of few seeds scatter less than pairs of fresh ones
+    found: float = np.sum(scattered) / few / max(np.sum(expected), LEAST_EFFECT_ERROR**2)
+    return found
