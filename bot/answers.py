@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import assert_never
 
-from engine.understand import understand
-
 from bot.attachments import Attachments
 from bot.digests import Digests
 from bot.investigation import asked
@@ -28,6 +26,7 @@ from engine.journal import Journal
 from engine.learn import MINIMUM_OUTCOMES
 from engine.request import Request, Strategy
 from engine.research import Research
+from engine.understand import understand
 from engine.understanding import (
     CountOutOfRange,
     DigestDaily,

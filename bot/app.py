@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
 
-from engine.evaluate import Evaluator
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
@@ -25,6 +24,7 @@ from bot.settings import Settings
 from bot.slack import Slack
 from bot.views.conditions import Conditions
 from bot.workspace.server import Workspace
+from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.research import Research
@@ -66,7 +66,7 @@ class Laboratory:
             journal = SqlJournal(database)
             sandbox = sandbox_of(settings)
             closing.callback(sandbox.close)
-            evaluator = Evaluator(sandbox, journal, home.suite_secret())
+            evaluator = Evaluator(sandbox=sandbox, journal=journal, secret=home.suite_secret())
             models = models_of(settings)
             return cls(
                 settings=settings,
@@ -78,7 +78,7 @@ class Laboratory:
                 models=models,
                 research=Research(journal=journal, sandbox=sandbox, evaluator=evaluator, models=models, kinds=KINDS),
                 conditions=Conditions(
-                    suite=evaluator.suite_name,
+                    suite=evaluator.identity,
                     settings=len(SCREEN.cells) * len(SCREEN.seeds),
                     data_sets=len(SCREEN.datasets),
                     sandbox=sandbox.level,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.winrate import promising, shrunken
-
 from bot.schedule import Schedule
 from bot.slack import Slack
 from bot.views.digest import (
@@ -17,7 +15,9 @@ from bot.views.digest import (
 )
 from bot.views.message import Message
 from engine.journal import Journal, Past
+from engine.rank import is_duplicate
 from engine.score import Estimate
+from engine.shrinkage import shrunken
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 
@@ -47,7 +47,7 @@ class Digests:
         everything = [(KINDS[kind], one) for kind, ones in past.items() for one in ones]
         effects = {kind: effects_of(ones) for kind, ones in past.items()}
         items = [(one, item(kind, one, effects[kind.name].get(one.hypothesis.id))) for kind, one in everything]
-        hopeful = [told for _, told in items if told.effect and promising(told.effect)]
+        hopeful = [told for _, told in items if told.effect and told.effect.low > 0]
         liked = [told for _, told in items if told.thumbs_up > told.thumbs_down]
         failed = [told for one, told in reversed(items) if not one.verdict.accepted]
         return Digest(
@@ -64,8 +64,9 @@ class Digests:
 
 def effects_of(past: list[Past]) -> dict[str, Estimate]:
     """Shrunken effects over everything of a kind that was measured, by hypothesis id; duplicates are never a win."""
-    scores = [one.score for one in past if one.score and not (one.verdict.novelty and one.verdict.novelty.duplicate_of)]
-    return dict(zip((score.hypothesis_id for score in scores), shrunken(scores), strict=True))
+    scores = [one.score for one in past if one.score and not is_duplicate(one.verdict)]
+    effects = shrunken([score.effect for score in scores])
+    return dict(zip((score.hypothesis_id for score in scores), effects, strict=True))
 
 
 def item(kind: Kind, one: Past, effect: Estimate | None) -> DigestItem:

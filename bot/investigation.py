@@ -146,7 +146,7 @@ class Investigation:
         pictures = pictures_of(
             ranked,
             kind,
-            self._research.baseline_trials(ranked.kind),
+            self._research.references_in(ranked.kind),
             lambda name, png, title: self._slack.upload(f"{prefix}/{name}", png, name, title),
         )
         if pictures:

@@ -41,7 +41,7 @@ def rank(
         kind=kind.name,
         suite=next((suite for suite in [*(s.suite for s in scored.values()), *(b.suite for b in baselines)]), ""),
         places=_places(mine, verdicts, scored, rerun),
-        references=_references(kind, baselines),
+        references=references(kind, baselines),
         rejected=tuple(rejection for rejection in rejected if rejection.hypothesis.id not in scored),
         not_measured=tuple(h for h in hypotheses if h.id not in named),
         generator_faults=tuple(generator_faults),
@@ -86,19 +86,20 @@ def _places(
             verdict=verdicts[id],
             score=scored[id],
             effect=effects[id],
-            promising=effects[id].low > 0,
+            promising=effects[id].low > 0 and not is_duplicate(verdicts[id]),
             rerun=reruns.get(id),
         )
         for id, rank_of_group in zip(order, groups([effects[id] for id in order]), strict=True)
     )
 
 
-def _references(kind: Kind, baselines: Sequence[BaselineTrials]) -> tuple[Reference, ...]:
+def references(kind: Kind, baselines: Sequence[BaselineTrials]) -> tuple[Reference, ...]:
+    """Each baseline's own row against the others, best first: what the figures of a candidate must be compared with."""
     if not baselines:
         return ()
     known = {baseline.name: baseline for baseline in kind.baselines}
     rows = reference_rows(Yardstick.of(baselines))
-    references = [
+    found = [
         Reference(
             baseline=name,
             source=f"{known[name].source}, {known[name].year}",
@@ -108,7 +109,11 @@ def _references(kind: Kind, baselines: Sequence[BaselineTrials]) -> tuple[Refere
         )
         for name, row in rows.items()
     ]
-    return tuple(sorted(references, key=lambda reference: -reference.b_wr.value))
+    return tuple(sorted(found, key=lambda reference: -reference.b_wr.value))
+
+
+def is_duplicate(verdict: Verdict) -> bool:
+    return verdict.novelty is not None and verdict.novelty.duplicate_of is not None
 
 
 def _rejection(hypothesis: Hypothesis, verdict: Verdict | None) -> Rejection | None:
@@ -117,7 +122,7 @@ def _rejection(hypothesis: Hypothesis, verdict: Verdict | None) -> Rejection | N
     if not verdict.accepted:
         reason = verdict.reason or "no reason was given"
         return Rejection(hypothesis=hypothesis, check=verdict.check or "unknown", reason=reason)
-    if verdict.novelty is not None and verdict.novelty.duplicate_of is not None:
+    if is_duplicate(verdict) and verdict.novelty is not None:
         reason = f"the same function as {verdict.novelty.duplicate_of}"
         return Rejection(hypothesis=hypothesis, check="duplicate", reason=reason)
     return None

@@ -21,14 +21,13 @@ from engine.journal import Journal
 from engine.learn import learn
 from engine.llm.client import LLM
 from engine.novelty import judge, known_behaviours
-from engine.rank import rank
+from engine.rank import is_duplicate, rank, references
 from engine.ranking import Ranking
 from engine.request import Request, Strategy
 from engine.reward import Landmark, landmarks, predictor
 from engine.score import BaselineTrials, Score
 from engine.validate import validate
 from engine.verdict import Verdict
-from engine.winrate import references
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kind import Behaviour, Kind
 
@@ -207,9 +206,13 @@ class Research:
         for kind in self._journal.request(request_id).kinds:
             self._evaluator.prepare(kind, self._evaluator.suite.seeds)
 
-    def baseline_trials(self, kind: str, seeds: tuple[int, ...] | None = None) -> list[BaselineTrials]:
-        """On the screening seeds, or on `seeds`."""
-        return self._evaluator.baseline_trials(kind, seeds or self._evaluator.suite.seeds)
+    def baseline_trials(self, kind: str) -> list[BaselineTrials]:
+        """Each baseline on the screening seeds, and on those that choose each cell's best one."""
+        return self._evaluator.baseline_trials(kind, self._evaluator.suite.seeds)
+
+    def references_in(self, kind: str) -> list[BaselineTrials]:
+        """Each baseline on the screening seeds alone: what stands beside a hypothesis, trial by trial."""
+        return [one for one in self.baseline_trials(kind) if one.seeds == self._evaluator.suite.seeds]
 
     def unmeasured(self, request_id: str) -> list[str]:
         choices = self._journal.choices(request_id)
@@ -239,7 +242,7 @@ class Research:
         def record(result: Score | Verdict) -> None:
             if isinstance(result, Score):
                 self._journal.record_score(result)
-            elif not self._journal.stopped(request_id):  # what a stop cut off is not the candidate's fault
+            else:
                 self._journal.record_verdict(result)
             done()
 
@@ -306,8 +309,7 @@ def by_hand(request: Request) -> bool:
 
 
 def measurable(hypothesis: Hypothesis, verdict: Verdict) -> bool:
-    duplicate = verdict.novelty is not None and verdict.novelty.duplicate_of is not None
-    return verdict.accepted and (not duplicate or hypothesis.strategy is Strategy.BY_HAND)
+    return verdict.accepted and (not is_duplicate(verdict) or hypothesis.strategy is Strategy.BY_HAND)
 
 
 def same_idea(one: Hypothesis, other: Hypothesis) -> bool:

@@ -18,7 +18,7 @@ from bot.settings import Settings, SettingsError, read_settings
 from bot.slack_calls import call
 from engine.errors import GeneratorError
 from engine.llm.client import OpenAIModel
-from sandbox.choose import diagnose
+from sandbox.diagnosis import diagnose
 from sandbox.errors import SandboxError
 from storage.database import open_database
 from storage.errors import StorageError
@@ -29,7 +29,7 @@ class Finding:
     name: str
     works: bool | None  # None: not used here
     detail: str
-    advice: str = ""
+    advice: str | None = None
 
 
 def doctor(*, as_json: bool) -> int:
