@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 
 import structlog
 
@@ -58,14 +58,15 @@ class Evaluator:
         self._secret = secret
         self._kinds = kinds
         self._packs: dict[tuple[int, ...], Pack] = {}
-        self._lock = RLock()
+        self._lock = Lock()  # of the packs
+        self._preparing = Lock()  # so that two requests do not train the same baselines
 
     def prepare(self, kind: str, seeds: tuple[int, ...]) -> None:
         """Train the baselines that are not kept yet, on these seeds and on those that choose each cell's best one.
 
         Raises SandboxError, and EngineError when a baseline of ours does not train.
         """
-        with self._lock:
+        with self._preparing:
             for each in (seeds, SELECTION_SEEDS):
                 kept = {trials.baseline for trials in self._kept(kind, each)}
                 missing = [known for known in self._kinds[kind].baselines if known.name not in kept]
