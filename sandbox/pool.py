@@ -95,6 +95,8 @@ class Pool:
             try:
                 return self._attempt(task, packet, call, alone=False)
             except WorkerLost as lost:
+                if self._closed:
+                    raise SandboxBroken("the sandbox was closed while the job ran") from lost
                 log.warning("a sandbox worker was lost; its job is tried once more, alone: %s", lost)
                 return self._attempt(task, packet, call, alone=True)  # so that no neighbour can be the reason
         except WorkerLost as error:

@@ -1,6 +1,6 @@
 """The action `escape`: try to get out, and tell how far it went. The host refuses a sandbox in which anything succeeds.
 
-Runs in a fork that is confined exactly as a candidate's is.
+Runs in a fork that is confined exactly as a candidate's is. Every attempt is harmless where it succeeds.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +35,8 @@ CALL = """
             raise OSError(ctypes.get_errno(), "refused")
     """
 
-# Each ends in an OSError when it is refused; anything else is a way out. `secret` is a file of the host.
+# Each ends in an OSError when it is refused; anything else is a way out, but none that would do harm where it succeeds.
+# `secret` is a file of the host.
 FORBIDDEN = {
     "read a secret of the host": "open(secret)",
     "read the host's shadow file": "open('/etc/shadow')",
@@ -77,14 +80,14 @@ FORBIDDEN = {
     "System V memory": "call(29, 0, 4096, 0o1600)",
     "message queue": "call(240, b'x', 0o102, 0o600, None)",
     "mount": "call(165, b'none', b'.', b'tmpfs', 0, None)",
-    "unmount": "call(166, b'/proc', 2)",
+    "unmount": "call(166, b'.', 2)",
     "chroot": "os.chroot('.')",
     "user namespace": "call(272, 0x10000000)",
     "network namespace": "call(272, 0x40000000)",
     "clone into a namespace": "call(56, 0x10000000 | 17, 0, 0, 0, 0)",
     "clone3": "call(435, ctypes.create_string_buffer(88), 88)",
     "another's namespace": "call(308, os.open('/proc/1/ns/mnt', os.O_RDONLY), 0)",
-    "set the clock": "time.clock_settime(time.CLOCK_REALTIME, 0)",
+    "set the clock": "time.clock_settime(time.CLOCK_REALTIME, time.time())",
     "become root": "os.setuid(0) or (os.listdir('/root'), refused())",
     "become the neighbour": "os.setuid(20001)",
     "signal the fork server": "os.kill(os.getppid() or 1, 0) if os.getppid() else refused()",
@@ -100,6 +103,19 @@ FORBIDDEN = {
     "reboot": "call(169, 0xFEE1DEAD, 0x28121969, 0, None)",
     "load a module": "call(313, 0, b'', 0)",
 }
+
+# Another error, such as EFAULT or EINVAL, would mean that the kernel had begun to do it.
+REFUSALS = (
+    errno.EPERM,
+    errno.EACCES,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EROFS,
+    errno.ENOSYS,
+    errno.ESRCH,
+    socket.EAI_AGAIN,  # no name server can be reached
+    "refused",
+)
 
 PREPARE = """
     import resource, socket, time
@@ -130,7 +146,7 @@ def test_the_kernel_refuses_to(run: Run, secret: str, attempt: str) -> None:
         try:
             came_of_it = {FORBIDDEN[attempt]}
         except OSError as error:
-            return Reply(values={{"refused": str(error)}})
+            return Reply(values={{"refused": error.errno or str(error)}})
         return Reply(values={{"succeeded": repr(came_of_it)}})
     """
     result = run(_joined(CALL, PREPARE, indented))
@@ -138,7 +154,7 @@ def test_the_kernel_refuses_to(run: Run, secret: str, attempt: str) -> None:
         assert "SIGSYS" in (result.reason or "")
         return
     assert result.outcome is Outcome.FINISHED, result
-    assert list(result.values) == ["refused"], result.values
+    assert result.values.get("refused") in REFUSALS, result.values
 
 
 def _joined(*parts: str) -> str:
