@@ -6,6 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -225,6 +226,8 @@ def _failed(
     )
 
 
+@cache
 def _training_code() -> bytes:
+    """As it was when first asked for: what is edited while a sandbox runs is not what runs in it."""
     folder = Path(nets.__file__).parent
     return b"\0".join((folder / f"{name}.py").read_bytes() for name in TRAINING_FILES)

@@ -49,6 +49,11 @@ def log_to_stderr(level: str) -> None:
     for noisy in ("slack_bolt", "slack_sdk", "apscheduler", "httpx", "alembic", "matplotlib", "dbos"):
         logging.getLogger(noisy).setLevel(max(number, logging.WARNING))
     structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
