@@ -18,6 +18,7 @@ import linecache
 import sys
 import types
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from torch import nn
@@ -44,6 +45,7 @@ def load(source: bytes, kind: Kind, *, module: str = MODULE) -> Callable[..., An
     code = _compile(source, text, filename)
     loaded = types.ModuleType(module)
     loaded.__file__ = filename
+    loaded.__spec__ = ModuleSpec(module, None, origin=filename)  # `find_spec`, which torch calls, refuses None
     linecache.cache[filename] = (len(source), None, io.StringIO(text).readlines(), filename)
     sys.modules[module] = loaded
     _execute(code, loaded)

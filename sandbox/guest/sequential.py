@@ -6,6 +6,7 @@ The definition of right that the stack is held to, and the peer that its speed i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from .candidate import load
 from .components.kinds import KINDS
 from .job import Array, Job, Reply
 from .nets import ARCHITECTURES
-from .slots import Build, component_seed
+from .slots import Build, component_seed, settle
 from .tiers import Tier, seed_torch
 from .train import BETAS, EPSILON
 
@@ -39,9 +40,11 @@ def _train_one(job: Job, name: str, replica: int, build: Build, slot: str) -> Ar
     pack, options = job.pack, job.options
     classifies = replica < len(pack["mask"])
     initial = [pack[f"{name}.{number}"][replica] for number in range(2 * len(ARCHITECTURES[name].maps(4)))]
-    layers = len(ARCHITECTURES[name].hidden(options["width"]))
-    components = _components(build, slot, layers, int(pack["seeds"][replica]))
-    activations = components if slot == "activation" else [nn.ReLU() for _ in range(layers)]
+    shape = pack["order"].shape[-1], options["width"]
+    components = _components(build, slot, name, initial, shape, int(pack["seeds"][replica]))
+    activations = (
+        components if slot == "activation" else [nn.ReLU() for _ in ARCHITECTURES[name].hidden(options["width"])]
+    )
     net = NETS[name](initial, activations)
     parameters = [*net.parameters(), *(p for c in components if slot != "activation" for p in c.parameters())]
     adam = torch.optim.Adam([p for p in parameters if p.requires_grad], options["learning_rate"], BETAS, EPSILON)
@@ -70,11 +73,19 @@ def _train_one(job: Job, name: str, replica: int, build: Build, slot: str) -> Ar
     return torch.stack(predictions).numpy()
 
 
-def _components(build: Build, slot: str, layers: int, trial_seed: int) -> list[nn.Module]:
+def _components(
+    build: Build, slot: str, name: str, initial: list[Array], shape: tuple[int, int], trial_seed: int
+) -> list[nn.Module]:
+    """One for each hidden layer, or one penalty; `shape` is (batch, width)."""
+    batch, width = shape
+    hidden = [torch.zeros(batch, *features) for features in ARCHITECTURES[name].hidden(width)]
+    calls: list[tuple[Any, ...]] = [(h,) for h in hidden]
+    if slot == "penalty":
+        calls = [([torch.tensor(weight).T for weight in initial[::2]], [h.flatten(1) for h in hidden])]
     components = []
-    for layer in range(layers if slot == "activation" else 1):
+    for layer, arguments in enumerate(calls):
         seed_torch(component_seed(trial_seed, layer))
-        components.append(build())
+        components.append(settle(build(), arguments))
     return components
 
 

@@ -10,16 +10,17 @@ from typing import Any, Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from .job import Fault
 from .nets import Architecture
-from .tiers import Arguments, Placed, Tier, fastest, place, seed_torch
+from .tiers import Arguments, Placed, Tier, fastest, pick, place, seed_torch
 
 Build = Callable[[], Any]
 
-PROBES = 3  # replicas of the probe's stack
-SCALES = ((1.0, 0.3, 3.0), (0.05, 1.0, 10.0))  # of the probe's inputs, per sample and replica: saturation and overflow
+SCALES = ((1.0, 0.3, 3.0), (0.05, 1.0, 10.0))  # of the probe's inputs, by sample and replica: saturation and overflow
 SHIFTS = ((0.0, 1.0, -2.0), (-0.5, 0.5, 0.0))  # so that replicas disagree about every sign and mean
+PROBES = len(SCALES[0])  # replicas of the probe's stack
 
 
 class Slot(Protocol):
@@ -53,10 +54,13 @@ class ActivationSlot:
 
     def __init__(self, build: Build, frame: Frame) -> None:
         shapes = frame.net.hidden(frame.width)
-        device = frame.parameters[0].device
-        make = [_maker(build, frame, layer) for layer in range(len(shapes))]
-        inputs = [_inputs((frame.batch, *shape), device) for shape in dict.fromkeys(shapes)]
-        self.tier = max((fastest(make[0], samples, tuple(Tier)) for samples in inputs), key=list(Tier).index)
+        drawn = _draws(build)
+        probes = _probes(frame, drawn)
+        samples = {shape: _inputs((frame.batch, *shape), frame.parameters[0].device, probes) for shape in shapes}
+        make = [_maker(build, frame, layer, samples[shape][0]) for layer, shape in enumerate(shapes)]
+        probed = range(len(shapes)) if drawn else [shapes.index(shape) for shape in samples]  # one layer of each shape
+        tiers = [fastest(make[layer], samples[shapes[layer]], tuple(Tier)) for layer in probed]
+        self.tier = max(tiers, key=list(Tier).index)
         self._places: list[Placed] = [
             place(self.tier, one, replicas=len(frame.seeds), rank=2 + len(shape))
             for one, shape in zip(make, shapes, strict=True)
@@ -83,8 +87,9 @@ class PenaltySlot:
     """
 
     def __init__(self, build: Build, frame: Frame) -> None:
-        make = _maker(build, frame, 0)
-        self.tier = fastest(make, _states(frame), (Tier.VMAP, Tier.LOOP))
+        samples = _states(frame, _probes(frame, _draws(build)))
+        make = _maker(build, frame, 0, samples[0])
+        self.tier = fastest(make, samples, (Tier.VMAP, Tier.LOOP))
         self._placed = place(self.tier, make, replicas=len(frame.seeds), rank=3)
         self.learnable = self._placed.learnable
 
@@ -114,33 +119,62 @@ def as_seen_by_penalty(parameters: Sequence[Tensor], hidden: Sequence[Tensor]) -
     return weights, [h.reshape(*h.shape[:2], math.prod(h.shape[2:])) for h in hidden]
 
 
-def _maker(build: Build, frame: Frame, layer: int) -> Callable[[int], nn.Module]:
+def settle(module: nn.Module, arguments: Arguments) -> nn.Module:
+    """Give lazy parameters their shapes by one call in eval mode, as one does before making an optimizer."""
+    if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+        module.eval()
+        with torch.no_grad():
+            module(*arguments)
+        module.train()
+    return module
+
+
+def _draws(build: Build) -> bool:
+    """Whether building draws random numbers, so that instances may differ in more than their parameters."""
+    seed_torch(0)
+    before = torch.default_generator.get_state()
+    if any(map(is_lazy, build().parameters())):  # draws once its shapes are known
+        return True
+    return not torch.equal(before, torch.default_generator.get_state())
+
+
+def _probes(frame: Frame, drawn: bool) -> int:
+    """Replicas of the probe's stack: every instance that will be used, where instances may differ."""
+    return max(PROBES, len(frame.seeds)) if drawn else PROBES
+
+
+def _maker(build: Build, frame: Frame, layer: int, sample: Arguments) -> Callable[[int], nn.Module]:
     """Instances that draw random parameters draw them from their own trial's seed, in whatever order they are built."""
 
     def make(replica: int) -> nn.Module:
         again, which = divmod(replica, len(frame.seeds))  # a probe's stack may be larger than what is left of a stack
         seed_torch(component_seed(frame.seeds[which], layer) + again)
-        module: nn.Module = build()
-        return module.to(frame.parameters[0].device)
+        return settle(build().to(frame.parameters[0].device), pick(sample, 0))
 
     return make
 
 
-def _inputs(shape: tuple[int, ...], device: torch.device) -> list[Arguments]:
+def _inputs(shape: tuple[int, ...], device: torch.device, replicas: int) -> list[Arguments]:
+    """Two samples [replicas, *shape]; replicas differ in scale and shift."""
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn((len(SCALES), PROBES, *shape), generator=generator)
-    for_each = (len(SCALES), PROBES, *(1,) * len(shape))
-    samples = noise * torch.tensor(SCALES).view(for_each) + torch.tensor(SHIFTS).view(for_each)
+    noise = torch.randn((len(SCALES), replicas, *shape), generator=generator)
+    samples = noise * _by_replica(SCALES, replicas, len(shape)) + _by_replica(SHIFTS, replicas, len(shape))
     return [(sample,) for sample in samples.to(device)]
 
 
-def _states(frame: Frame) -> list[Arguments]:
+def _by_replica(values: tuple[tuple[float, ...], ...], replicas: int, dimensions: int) -> Tensor:
+    """[samples, replicas, 1, ...], taking a sample's values in turn."""
+    turns = torch.tensor(values)[:, torch.arange(replicas) % PROBES]
+    return turns.view(*turns.shape, *(1,) * dimensions)
+
+
+def _states(frame: Frame, replicas: int) -> list[Arguments]:
     """Weights as they start, scaled, and activations after a ReLU, for the probe of a penalty."""
     device = frame.parameters[0].device
-    rows = torch.arange(PROBES, device=device) % len(frame.seeds)
-    hidden = [_inputs((frame.batch, *shape), device) for shape in frame.net.hidden(frame.width)]
-    samples = []
-    for number, scales in enumerate(torch.tensor(SCALES, device=device).view(-1, PROBES, 1, 1)):
+    rows = torch.arange(replicas, device=device) % len(frame.seeds)
+    hidden = [_inputs((frame.batch, *shape), device, replicas) for shape in frame.net.hidden(frame.width)]
+    samples: list[Arguments] = []
+    for number, scales in enumerate(_by_replica(SCALES, replicas, 2).to(device)):
         weights = [parameter.detach()[rows] * scales for parameter in frame.parameters]
         samples.append(as_seen_by_penalty(weights, [F.relu(layer[number][0]) for layer in hidden]))
-    return list(samples)
+    return samples

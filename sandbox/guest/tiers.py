@@ -121,7 +121,7 @@ class Looped:
         self.learnable: list[Tensor] = [p for module in self._modules for p in module.parameters() if p.requires_grad]
 
     def __call__(self, *arguments: Any) -> Tensor:
-        results = [module(*_pick(arguments, replica)) for replica, module in enumerate(self._modules)]
+        results = [module(*pick(arguments, replica)) for replica, module in enumerate(self._modules)]
         if not all(isinstance(result, Tensor) for result in results):  # a penalty may answer with a plain 0.0
             results = [torch.as_tensor(result, device=_leaves(arguments)[0].device) for result in results]
         return torch.stack(results)
@@ -215,10 +215,11 @@ def _agree(found: Tensor, reference: Tensor) -> bool:
     return bool((equal | (difference <= RELATIVE_TOLERANCE * scale[:, None])).all())
 
 
-def _pick(arguments: Any, replica: int) -> Any:
+def pick(arguments: Any, replica: int) -> Any:
+    """The arguments of one replica, without the leading dimension: a copy, so that it may be changed in place."""
     if isinstance(arguments, Tensor):
-        return arguments[replica]
-    return type(arguments)(_pick(argument, replica) for argument in arguments)
+        return arguments[replica].clone()
+    return type(arguments)(pick(argument, replica) for argument in arguments)
 
 
 def _leaves(arguments: Any) -> list[Tensor]:

@@ -1,0 +1,279 @@
+"""Training in stacks: equal to plain sequential training, one replica's divergence its own, nothing left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import engine
+from engine.heldout import score
+from engine.suite import SCREEN, Pack, pack
+from engine.winrate import wins
+from sandbox.guest.components.kinds import KINDS
+from sandbox.guest.job import Fault, Job, Reply
+from sandbox.guest.sequential import train_sequential
+from sandbox.guest.train import train
+
+SMALL = replace(
+    SCREEN,
+    datasets=("digits", "friedman1"),
+    architectures={"mlp2": 2, "mlp4": 2, "res": 2, "cnn": 1},
+    steps=16,
+    checkpoints=(13, 16),
+    examples=32,
+)
+TINY = replace(SMALL, architectures={"mlp2": 2}, steps=6, checkpoints=(5, 6))
+
+BATCHED = {
+    "learnable and random at build": """
+        class Mine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Parameter(torch.rand(()))
+            def forward(self, x):
+                return x * torch.sigmoid(self.a * x)
+        """,
+    "batch statistics and a buffer": """
+        class Mine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("mean", torch.zeros(()))
+            def forward(self, x):
+                if self.training:
+                    self.mean.mul_(0.9).add_(0.1 * x.detach().mean())
+                return torch.relu(x - self.mean) / (x.std(0) + 1)
+        """,
+    "lazy": """
+        class Mine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.gate = nn.LazyLinear(1)
+            def forward(self, x):
+                return x * torch.sigmoid(self.gate(x))
+        """,
+    "a branch on the data": """
+        class Mine(nn.Module):
+            def forward(self, x):
+                return torch.tanh(x) if x.mean() > 0 else x * torch.sigmoid(x)
+        """,
+}
+PENALTY = """
+    class Mine(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.strength = nn.Parameter(torch.tensor(0.01))
+        def forward(self, weights, activations):
+            spread = sum((w.T @ w).square().mean() + w.view(-1).abs().mean() for w in weights)
+            return self.strength * (spread + sum(torch.linalg.svdvals(a)[0] for a in activations))
+    """
+
+
+@pytest.fixture(autouse=True)
+def _own_modules() -> Iterator[None]:
+    """A candidate takes the module name that the testing library has; give it back."""
+    before = sys.modules.pop("hypothesis", None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    sys.modules.pop("hypothesis", None)
+    if before is not None:
+        sys.modules["hypothesis"] = before
+
+
+@pytest.fixture(scope="module")
+def small() -> Pack:
+    return pack(SMALL, b"tests", (0, 1))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Pack:
+    return pack(TINY, b"tests", (0, 1, 2, 3))
+
+
+def module(body: str) -> bytes:
+    head = "import torch\nfrom torch import nn\n\n"
+    return (head + textwrap.dedent(body).strip() + "\n\ndef build():\n    return Mine()\n").encode()
+
+
+def job(packed: Pack, source: bytes, kind: str = "activation") -> Job:
+    options = {**packed.options, "device": "cpu"}
+    return Job(action="train", kind=kind, source=source, options=options, pack=packed.arrays)
+
+
+def known(kind: str, name: str) -> bytes:
+    return next(entry.code for entry in KINDS[kind].known if entry.name == name).encode()
+
+
+def losses(reply: Reply, packed: Pack) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([np.inf if t.loss is None else t.loss for t in score(reply.arrays, packed.held_out)])
+
+
+def assert_same_wins(packed: Pack, sources: Mapping[str, bytes], kind: str) -> None:
+    """The win of every arm over every other in every trial is the same whether trained in a stack or one by one."""
+    stacked, sequential = (
+        np.stack([losses(way(job(packed, source, kind)), packed) for source in sources.values()])
+        for way in (train, train_sequential)
+    )
+    for arm, name in enumerate(sources):
+        assert np.array_equal(wins(stacked[arm], stacked), wins(sequential[arm], sequential)), name
+
+
+def test_a_stack_wins_and_loses_as_sequential_training_does(small: Pack) -> None:
+    sources = {name: module(body) for name, body in BATCHED.items()}
+    assert_same_wins(small, {"ReLU": known("activation", "ReLU"), **sources}, "activation")
+
+
+def test_penalties_in_a_stack_win_and_lose_as_in_sequential_training(small: Pack) -> None:
+    penalties = {name: known("regularizer", name) for name in ("L1", "DeCov")}
+    assert_same_wins(small, {**penalties, "all of it": module(PENALTY)}, "regularizer")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_whole_catalogue_wins_and_loses_as_in_sequential_training(kind: str) -> None:
+    """Components that draw random numbers while training are left out: a stack draws them in another order."""
+    packed = pack(SCREEN, b"tests", SCREEN.seeds)
+    lines = (Path(engine.__file__).parent / "catalogue" / f"{kind}.jsonl").read_text().splitlines()
+    sources = {entry["id"]: entry["code"].encode() for entry in map(json.loads, lines)}
+    trainable = {name: source for name, source in sources.items() if trains_alike_twice(packed, source, kind)}
+    assert len(trainable) > 0.8 * len(sources)
+    assert_same_wins(packed, trainable, kind)
+
+
+def trains_alike_twice(packed: Pack, source: bytes, kind: str) -> bool:
+    """Whether it trains, and draws nothing from torch's generator outside `build`."""
+    drawing = b"rand" in source or b"dropout" in source.lower() or b"bernoulli" in source
+    try:
+        train(job(packed, source, kind))
+    except Fault:
+        return False
+    return not drawing
+
+
+def test_the_tier_of_every_architecture_is_told(small: Pack) -> None:
+    values = train(job(small, module(BATCHED["batch statistics and a buffer"]))).values
+    assert values["tier"] == "vmap"
+    assert values["tiers"] == dict.fromkeys(SMALL.architectures, "vmap")
+
+
+def test_a_reply_is_float32_of_the_promised_shapes(small: Pack) -> None:
+    reply = train(job(small, known("activation", "GELU")))
+    assert {name: array.shape for name, array in reply.arrays.items()} == dict(small.expects)
+    assert all(array.dtype == np.float32 and array.flags["C_CONTIGUOUS"] for array in reply.arrays.values())
+    assert json.loads(json.dumps(dict(reply.values))) == dict(reply.values)
+
+
+def test_training_twice_gives_the_same_bits_and_leaves_the_pack_as_it_was(tiny: Pack) -> None:
+    noisy = module("class Mine(nn.Module):\n    def forward(self, x):\n        return x + torch.rand_like(x)")
+    before = digests(tiny)
+    one, other = (train(job(tiny, noisy)).arrays["mlp2"] for _ in range(2))
+    assert np.array_equal(one, other)
+    assert digests(tiny) == before
+
+
+def digests(packed: Pack) -> dict[str, str]:
+    return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in packed.arrays.items()}
+
+
+def test_predictions_are_made_in_eval_mode(tiny: Pack) -> None:
+    body = "class Mine(nn.Module):\n    def forward(self, x):\n        return x if self.training else 0 * x"
+    predictions = train(job(tiny, module(body))).arrays["mlp2"]
+    assert np.ptp(predictions, axis=2).max() == 0  # only biases are left: every example is told the same
+    assert np.abs(predictions).max() > 0
+
+
+def test_a_component_that_learns_is_trained_along(tiny: Pack) -> None:
+    body = """
+        class Mine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a = nn.Parameter(torch.tensor(0.25), requires_grad={})
+            def forward(self, x):
+                return torch.where(x > 0, x, self.a * x)
+        """
+    learnt, fixed = (train(job(tiny, module(body.format(on)))).arrays["mlp2"] for on in (True, False))
+    assert np.abs(learnt - fixed).max() > 1e-3
+
+
+EXPLODES = """
+    class Mine(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.tensor(float({factor})), requires_grad=False)
+        def forward(self, x):
+            return torch.relu(x) * self.factor
+    """
+DRAWN = "'inf' if torch.rand(()) < 0.3 else 1"
+
+
+def lost(predictions: np.ndarray[Any, np.dtype[np.generic]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return ~np.isfinite(predictions).all(axis=(0, 2, 3))
+
+
+def test_a_replica_that_diverges_leaves_the_others_as_they_were(tiny: Pack) -> None:
+    some = train(job(tiny, module(EXPLODES.format(factor=DRAWN)))).arrays["mlp2"]
+    none = train(job(tiny, module(EXPLODES.format(factor=1)))).arrays["mlp2"]
+    assert 0 < lost(some).sum() < len(lost(some))
+    np.testing.assert_allclose(some[:, ~lost(some)], none[:, ~lost(some)], atol=1e-5)
+
+
+RAISES_WHEN_NOT_FINITE = """
+    class Mine(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("strength", torch.tensor(float({factor})))
+        def forward(self, weights, activations):
+            return 1e-3 * self.strength * sum(torch.linalg.svdvals(w)[0] for w in weights)
+    """
+
+
+@pytest.mark.parametrize("way", [train, train_sequential])
+def test_a_decomposition_that_raises_on_a_diverged_replica_costs_only_that_one(
+    tiny: Pack, way: Callable[[Job], Reply]
+) -> None:
+    some = way(job(tiny, module(RAISES_WHEN_NOT_FINITE.format(factor=DRAWN)), "regularizer")).arrays["mlp2"]
+    none = way(job(tiny, module(RAISES_WHEN_NOT_FINITE.format(factor=1)), "regularizer")).arrays["mlp2"]
+    assert 0 < lost(some).sum() < len(lost(some))
+    np.testing.assert_allclose(some[:, ~lost(some)], none[:, ~lost(some)], atol=1e-4)
+
+
+def test_when_every_replica_diverges_the_reply_still_has_its_shape(tiny: Pack) -> None:
+    reply = train(job(tiny, module(RAISES_WHEN_NOT_FINITE.format(factor="'nan'")), "regularizer"))
+    assert reply.arrays["mlp2"].shape == tiny.expects["mlp2"]
+    assert lost(reply.arrays["mlp2"]).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "words"),
+    [
+        ("activation", "class Mine(nn.Module):\n    def forward(self, x):\n        return x[..., :3]", "mlp2"),
+        (
+            "activation",
+            "class Mine(nn.Module):\n    def forward(self, x):\n        raise KeyError('of mine')",
+            "of mine",
+        ),
+        (
+            "regularizer",
+            "class Mine(nn.Module):\n    def forward(self, w, a):\n        return w[0].sum(0)",
+            "one number",
+        ),
+    ],
+)
+def test_a_component_that_breaks_in_training_is_a_fault_that_says_why(
+    tiny: Pack, kind: str, body: str, words: str
+) -> None:
+    with pytest.raises(Fault, match=words) as caught:
+        train(job(tiny, module(body), kind))
+    assert caught.value.check == "training"
