@@ -43,7 +43,7 @@ def shrunken(raw: Sequence[Estimate]) -> list[Estimate]:
     error = np.array([(estimate.high - estimate.low) / (2 * Z90) for estimate in raw])
     mixture = _grid(found, error)
     weights = _fit(_log_density(mixture, found, error))
-    return [_posterior(mixture, weights, x, s) for x, s in zip(found, error, strict=True)]
+    return [_posterior(mixture, weights, float(x), float(s)) for x, s in zip(found, error, strict=True)]
 
 
 def _grid(found: Reals, error: Reals) -> _Mixture:
