@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live_bot import Running, blocks_of, texts, until
+from live_bot import Running, texts, until
 
 GELU_AGAIN = b"import torch\n\ndef build():\n    return torch.nn.GELU()\n"
 
@@ -97,5 +97,3 @@ def test_a_request_in_the_thread_of_another_is_told_and_answered(live: Running) 
 
 def test_every_message_of_a_thread_has_text_for_notifications(live: Running) -> None:
     assert all(message["text"].strip() for message in live.ask("propose 1 regularizer"))
-
-

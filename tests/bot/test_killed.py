@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -51,23 +52,30 @@ def started(process: subprocess.Popen[str]) -> None:
 
 def killed_at(home: Path, seconds: list[float]) -> list[Json]:
     """Ask once, kill the program after each of these times, and return the bot's messages of the finished thread."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     person = WorkspaceClient(f"http://127.0.0.1:{port}/")
     ts = ""
-    for life in [*seconds, None]:
+    for life in seconds:
         with program(home, port) as process:
             started(process)
             ts = ts or person.post(f"@conjecture propose {PROPOSALS} activation functions")
-            if life is not None:
-                time.sleep(life)
-                process.kill()
-                process.wait()
-                continue
-            until(lambda: any(m["text"].startswith("Done in") for m in said(person, ts)), 240)
-            return until(lambda: said(person, ts))
-    raise AssertionError("unreachable")
+            time.sleep(life)
+            process.kill()
+            process.wait()
+    with program(home, port) as process:
+        started(process)
+        until(partial(done, person, ts))
+        return said(person, ts)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def done(person: WorkspaceClient, ts: str) -> bool:
+    return any(message["text"].startswith("Done in") for message in said(person, ts))
 
 
 def said(person: WorkspaceClient, ts: str) -> list[Json]:

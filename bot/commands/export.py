@@ -1,0 +1,111 @@
+"""`conjecture export`: everything behind an answer, so that anyone can recompute each figure and retrain an arm."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bot.app import Laboratory
+from bot.commands.reporting import UsageError, advised, log_to_stderr
+from bot.settings import read_settings
+from bot.views.ranking_json import as_json
+from engine.errors import UnknownThing
+from engine.hypothesis import Hypothesis
+from engine.score import BaselineTrials, Score, Trial
+from engine.suite import SELECTION_SEEDS
+
+HOW_TO_READ = (
+    "Each trial is [cell, seed, held-out loss, accuracy]; null is a trial that diverged. B-WR is the share of (baseline, "
+    "trial) pairs in which the candidate's loss is smaller, BSOTA-WR the share of trials in which it is smaller than the "
+    "smallest of the baselines; two losses within relative 1e-4 are a tie and count one half. The effect is the median "
+    "over trials of (b - c) / max(b, c), b being the loss of the baseline with the smallest mean loss in the trial's cell "
+    "on the selection seeds. Data, splits, initial parameters and order of examples follow from suite, secret and seed "
+    "(engine/suite.py)."
+)
+
+
+def export(request_id: str, out: Path) -> int:
+    with advised() as outcome:
+        log_to_stderr("error")
+        laboratory = Laboratory.open(read_settings(slack=False))
+        try:
+            told = evidence(laboratory, request_id)
+        finally:
+            laboratory.close()
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(told, indent=1, ensure_ascii=False, default=str))
+        print(f"{out}: {len(told['hypotheses'])} hypotheses, {len(told['baselines'])} baseline runs", file=sys.stderr)
+    return outcome.exit_code
+
+
+def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
+    journal, evaluator = laboratory.journal, laboratory.evaluator
+    try:
+        request = journal.request(request_id)
+    except UnknownThing as error:
+        raise UsageError(f"No request {request_id!r} is recorded in {laboratory.settings.home}.") from error
+    scores = journal.scores(request_id)
+    other = {score.suite for score in scores} - {evaluator.identity}
+    if other:
+        raise UsageError(
+            f"{request_id} was measured on {', '.join(other)}; this version measures on {evaluator.identity}."
+        )
+    runs = [run for kind in request.kinds for run in baselines(laboratory, kind, scores)]
+    return {
+        "request": asdict(request),
+        "how_to_read": HOW_TO_READ,
+        "suite": {
+            "identity": evaluator.identity,
+            "definition": asdict(evaluator.suite),
+            "secret": laboratory.home.suite_secret().hex(),
+            "selection_seeds": SELECTION_SEEDS,
+        },
+        "torch_version": laboratory.sandbox.torch_version,
+        "rankings": [as_json(ranking) for ranking in laboratory.research.rankings(request_id)],
+        "hypotheses": [behind(laboratory, hypothesis, scores) for hypothesis in journal.hypotheses(request_id)],
+        "baselines": [
+            {
+                "kind": run.kind,
+                "baseline": run.baseline,
+                "seeds": run.seeds,
+                "device": run.device,
+                "code_digest": run.code_digest,
+                "trials": rows(run.trials),
+            }
+            for run in runs
+        ],
+    }
+
+
+def baselines(laboratory: Laboratory, kind: str, scores: list[Score]) -> list[BaselineTrials]:
+    """On every set of seeds that something was measured on. What an upgrade made stale is trained again, equally."""
+    runs: dict[tuple[str, tuple[int, ...]], BaselineTrials] = {}
+    for seeds in dict.fromkeys(score.seeds for score in scores):
+        laboratory.evaluator.prepare(kind, seeds)
+        for run in laboratory.evaluator.baseline_trials(kind, seeds):
+            runs[run.baseline, run.seeds] = run
+    return list(runs.values())
+
+
+def behind(laboratory: Laboratory, hypothesis: Hypothesis, scores: list[Score]) -> dict[str, Any]:
+    verdict = laboratory.journal.verdicts(hypothesis.request_id).get(hypothesis.id)
+    choice = laboratory.journal.choices(hypothesis.request_id).get(hypothesis.id)
+    return {
+        **{name: value for name, value in asdict(hypothesis).items() if name != "source"},
+        "code": hypothesis.code,
+        "verdict": {"outcome": verdict.outcome, "check": verdict.check, "reason": verdict.reason} if verdict else None,
+        "novelty": asdict(verdict.novelty) if verdict and verdict.novelty else None,
+        "choice": asdict(choice) if choice else None,
+        "scores": [
+            {**{k: v for k, v in asdict(score).items() if k != "trials"}, "trials": rows(score.trials)}
+            for score in scores
+            if score.hypothesis_id == hypothesis.id
+        ],
+    }
+
+
+def rows(trials: tuple[Trial, ...]) -> list[list[Any]]:
+    return [[trial.cell, trial.seed, trial.loss, trial.accuracy] for trial in trials]
