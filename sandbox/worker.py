@@ -16,6 +16,7 @@ from sandbox.guest.protocol import DOCUMENT_LENGTH, FRAME, Kind, Packet, encode,
 KEPT_OUTPUT = 8 << 10  # bytes; the end of what a job printed
 GRACE_SECONDS = 20.0  # beyond a job's own wall clock, before the fork server itself counts as hung
 ANSWER_SECONDS = 60.0
+READY_SECONDS = 240.0  # importing torch from a cold disk beside other work
 MAX_FRAME = 1 << 20  # bytes in one frame from the guest; it relays in smaller pieces
 
 
@@ -54,7 +55,7 @@ class Pending:
 
 
 class Worker:
-    def __init__(self, channel: Channel, *, ready_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, channel: Channel, *, ready_seconds: float = READY_SECONDS) -> None:
         """Waits until the fork server is warm. Raises WorkerLost when it does not get there."""
         self._channel = channel
         self._sending = threading.Lock()

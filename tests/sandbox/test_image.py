@@ -1,0 +1,86 @@
+"""The image's name always tells the code in it; a build that cannot succeed says what to do."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from sandbox import image
+from sandbox.errors import SandboxUnavailable
+
+
+@pytest.fixture
+def guest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A copy of the guest's code that may be edited, in the place of the real one."""
+    copy = tmp_path / "guest"
+    shutil.copytree(image.GUEST, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(image, "GUEST", copy)
+    return copy
+
+
+def test_the_name_is_the_same_for_the_same_code(guest: Path) -> None:
+    before = image.image_name()
+    (guest / "__pycache__").mkdir()
+    (guest / "__pycache__" / "job.pyc").write_bytes(b"x")
+    assert image.image_name() == before
+
+
+def test_the_name_changes_with_the_guests_code_and_the_slow_layers_does_not(guest: Path) -> None:
+    name, packages = image.image_name(), image.packages_name()
+    with (guest / "job.py").open("a") as file:
+        file.write("\n# edited\n")
+    assert image.image_name() != name
+    assert image.packages_name() == packages
+
+
+def test_a_file_that_moved_changes_the_name(guest: Path) -> None:
+    name = image.image_name()
+    (guest / "job.py").rename(guest / "task.py")
+    assert image.image_name() != name
+
+
+def test_another_base_is_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = image.packages_name()
+    monkeypatch.setenv("CONJECTURE_SANDBOX_BASE", "nvidia/cuda:12.4.1-runtime-debian12")
+    assert image.packages_name() != packages
+    monkeypatch.setenv("CONJECTURE_SANDBOX_BASE", "")
+    assert image.packages_name() == packages
+
+
+def test_the_context_is_the_same_bytes_every_time(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    files = [("Dockerfile", b"FROM x"), ("guest/a.py", tmp_path / "a.py")]
+    first = image._context(files).read()
+    (tmp_path / "a.py").touch()
+    assert image._context(files).read() == first
+    with tarfile.open(fileobj=image._context(files)) as tar:
+        assert tar.getnames() == ["Dockerfile", "guest/a.py"]
+
+
+@pytest.fixture
+def engine(docker_image: str) -> Any:
+    return docker.from_env(timeout=30)
+
+
+def test_the_image_is_small_and_holds_no_pip_and_no_compiler(engine: Any, docker_image: str) -> None:
+    found = engine.containers.run(
+        docker_image, ["sh", "-c", "for c in pip pip3 gcc cc curl wget; do command -v $c; done; true"], remove=True
+    )
+    assert found == b""
+    assert engine.images.get(docker_image).attrs["Size"] < 1.5e9
+
+
+def test_a_missing_image_is_not_built_behind_anyones_back(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONJECTURE_SANDBOX_BASE", "conjecture-no-such-base")
+    with pytest.raises(SandboxUnavailable, match="run `make setup`"):
+        image.ensure_image(engine)
+
+
+def test_a_base_that_cannot_be_had_is_told_with_advice(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SandboxUnavailable, match=r"`.ci/base-image` makes it"):
+        image._build(engine, "conjecture-test", [("Dockerfile", b"FROM conjecture-no-such-base\n")], lambda line: None)
