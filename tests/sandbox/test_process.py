@@ -73,7 +73,7 @@ def unprivileged_python() -> str | None:
     return None
 
 
-@pytest.fixture(scope="module", params=[Level.NAMESPACES, Level.LANDLOCK])
+@pytest.fixture(scope="module", params=[Level.NAMESPACES, pytest.param(Level.LANDLOCK, marks=pytest.mark.long)])
 def as_user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What came of each job of SUITE, run by a user without privileges."""
     level = request.param
