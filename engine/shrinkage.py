@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr
 
 from engine.score import Estimate
 
@@ -24,7 +24,7 @@ Z90 = 1.6448536269514722  # standard normal quantile of 95 %
 PRIOR_COUNT = 4.0  # as if so many effects, half of them negative, had been seen besides: steadies small rounds
 NARROWEST = 0.5  # width of the narrowest component, in median errors
 EM_STEPS = 200
-BISECTIONS = 60
+BISECTIONS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,17 @@ def shrunken(raw: Sequence[Estimate]) -> list[Estimate]:
     """Posterior means and 90 % intervals, in the order given. A raw interval is read as normal: half width / 1.645."""
     if not raw:
         return []
-    found = np.array([estimate.value for estimate in raw])
-    error = np.array([(estimate.high - estimate.low) / (2 * Z90) for estimate in raw])
+    found = np.array([estimate.value for estimate in raw])[:, None]
+    error = np.array([(estimate.high - estimate.low) / (2 * Z90) for estimate in raw])[:, None]
     mixture = _grid(found, error)
-    weights = _fit(_log_density(mixture, found, error))
-    return [_posterior(mixture, weights, float(x), float(s)) for x, s in zip(found, error, strict=True)]
+    density = _density(mixture, found, error)
+    weights = _fit(density)
+    each = density * weights
+    means, lows, highs = _summary(mixture, each / each.sum(1, keepdims=True), found, error)
+    return [
+        Estimate(value=float(mean), low=float(min(low, mean)), high=float(max(high, mean)))
+        for mean, low, high in zip(means, lows, highs, strict=True)
+    ]
 
 
 def _grid(found: Reals, error: Reals) -> _Mixture:
@@ -55,56 +61,55 @@ def _grid(found: Reals, error: Reals) -> _Mixture:
     return _Mixture(width=np.concatenate([widths, widths]), sign=np.concatenate([sides, -sides]))
 
 
-def _log_density(mixture: _Mixture, found: Reals, error: Reals) -> Reals:
-    """[effects, components]: of seeing an effect when its true value comes from a component."""
-    found, error = found[:, None], error[:, None]
-    spread = np.hypot(mixture.width, error)
-    mean, deviation = _component_posterior(mixture, found, error)
-    normal = -0.5 * (found / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
-    density: Reals = normal + np.log(2) + log_ndtr(mixture.sign * mean / deviation)
-    return density
-
-
-def _fit(log_density: Reals) -> Reals:
-    """Log weights of the components by EM, with PRIOR_COUNT effects added, spread evenly."""
-    components = log_density.shape[1]
-    log_weights = np.full(components, -np.log(components))
-    for _ in range(EM_STEPS):
-        joint = log_density + log_weights
-        counts = np.exp(joint - logsumexp(joint, axis=1, keepdims=True)).sum(0) + PRIOR_COUNT / components
-        log_weights = np.log(counts / counts.sum())
-    return log_weights
-
-
 def _component_posterior(mixture: _Mixture, found: Reals, error: Reals) -> tuple[Reals, Reals]:
-    """Mean and deviation of the normal that, cut off at zero, is a component's posterior."""
+    """Mean and deviation [effects, components] of the normal that, cut off at zero, is a component's posterior."""
     squares = mixture.width**2 + error**2
     return found * mixture.width**2 / squares, mixture.width * error / np.sqrt(squares)
 
 
-def _posterior(mixture: _Mixture, log_weights: Reals, found: float, error: float) -> Estimate:
-    joint = _log_density(mixture, np.array([found]), np.array([error]))[0] + log_weights
-    weights = np.exp(joint - logsumexp(joint))
-    mean, deviation = _component_posterior(mixture, np.array(found), np.array(error))
+def _density(mixture: _Mixture, found: Reals, error: Reals) -> Reals:
+    """[effects, components]: of seeing an effect when its true value comes from a component, up to a factor a row."""
+    spread = np.hypot(mixture.width, error)
+    mean, deviation = _component_posterior(mixture, found, error)
+    log_density = -0.5 * (found / spread) ** 2 - np.log(spread) + log_ndtr(mixture.sign * mean / deviation)
+    density: Reals = np.exp(log_density - log_density.max(1, keepdims=True))
+    return density
+
+
+def _fit(density: Reals) -> Reals:
+    """Weights of the components by EM, with PRIOR_COUNT effects added, spread evenly."""
+    components = density.shape[1]
+    weights = np.full(components, 1 / components)
+    for _ in range(EM_STEPS):
+        each = density * weights
+        counts = (each / each.sum(1, keepdims=True)).sum(0) + PRIOR_COUNT / components
+        weights = counts / counts.sum()
+    return weights
+
+
+def _summary(mixture: _Mixture, weights: Reals, found: Reals, error: Reals) -> tuple[Reals, Reals, Reals]:
+    """Means, 5 % and 95 % quantiles of the posteriors; `weights` are each effect's own [effects, components]."""
+    mean, deviation = _component_posterior(mixture, found, error)
     inside = mixture.sign * mean / deviation  # how many deviations the normal's mean lies on the component's own side
     hazard = np.exp(-0.5 * inside**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(inside))
-    value = float((weights * (mean + mixture.sign * deviation * hazard)).sum())
+    means: Reals = (weights * (mean + mixture.sign * deviation * hazard)).sum(1)
 
-    def below(point: float) -> float:
-        """Posterior probability of a true effect below `point`."""
-        beyond = log_ndtr(mixture.sign * (mean - point) / deviation) - log_ndtr(inside)  # farther out, on its own side
-        share = np.exp(np.minimum(beyond, 0.0))
-        here = np.where(mixture.sign * point > 0, share, 1.0)
-        return float((weights * np.where(mixture.sign > 0, 1 - here, here)).sum())
+    def below(points: Reals) -> Reals:
+        """Posterior probability of a true effect below each effect's point."""
+        beyond = log_ndtr(mixture.sign * (mean - points[:, None]) / deviation) - log_ndtr(inside)  # on its own side
+        farther = np.where(mixture.sign * points[:, None] > 0, np.exp(np.minimum(beyond, 0.0)), 1.0)
+        probability: Reals = (weights * np.where(mixture.sign > 0, 1 - farther, farther)).sum(1)
+        return probability
 
-    reach = abs(found) + 10 * error
-    low, high = _quantile(below, 0.05, reach), _quantile(below, 0.95, reach)
-    return Estimate(value=value, low=min(low, value), high=max(high, value))
+    reach = (np.abs(found) + 10 * error)[:, 0]
+    return means, _quantiles(below, 0.05, reach), _quantiles(below, 0.95, reach)
 
 
-def _quantile(below: Callable[[float], float], probability: float, reach: float) -> float:
+def _quantiles(below: Callable[[Reals], Reals], probability: float, reach: Reals) -> Reals:
     low, high = -reach, reach
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if below(middle) < probability else (low, middle)
-    return (low + high) / 2
+        less = below(middle) < probability
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    result: Reals = (low + high) / 2
+    return result

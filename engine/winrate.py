@@ -37,6 +37,7 @@ Losses = NDArray[np.float64]
 TIE = 1e-4  # relative; batching alone changes a loss by up to 1e-5
 Z90 = 1.6448536269514722  # standard normal quantile of 95 %
 USUAL_EFFECT_SCATTER = 1.2  # ten arms on eight seeds tell F to within a third, so it is averaged with a usual one
+NORMAL_DEVIATION = 1.4826  # standard deviation of a normal sample over its median absolute deviation
 LEAST_SCATTER = 1e-3
 LEAST_EFFECT_ERROR = TIE  # an effect's standard error is never below what a tie allows
 
@@ -72,14 +73,15 @@ class Yardstick:
     def of(kept: Sequence[BaselineTrials]) -> Yardstick:
         """From trials on one set of seeds and those on SELECTION_SEEDS, which choose each cell's best baseline.
 
-        Raises ValueError when a baseline lacks one of the two, or they are of different trials.
+        Raises ValueError when there are fewer than two baselines, one lacks one of the two sets of trials, or their
+        trials differ.
         """
         measuring = {trials.baseline: trials.trials for trials in kept if trials.seeds != SELECTION_SEEDS}
         selecting = {trials.baseline: trials.trials for trials in kept if trials.seeds == SELECTION_SEEDS}
-        if not measuring or measuring.keys() != selecting.keys():
+        if len(measuring) < 2 or measuring.keys() != selecting.keys():
             raise ValueError(
-                f"every baseline needs trials on the measuring and on the selection seeds; measured are "
-                f"{sorted(measuring)}, selected on are {sorted(selecting)}"
+                f"two baselines are needed at least, and every baseline needs trials on the measuring and on the "
+                f"selection seeds; measured are {sorted(measuring)}, selected on are {sorted(selecting)}"
             )
         names = tuple(measuring)
         trials, losses = _table([measuring[name] for name in names])
@@ -164,7 +166,7 @@ def _middle(effects: Losses, scatter: float) -> Estimate:
 
 def _deviation(effects: Losses) -> float:
     """Standard deviation of a normal sample with the same median absolute deviation."""
-    return 1.4826 * float(np.median(np.abs(effects - np.median(effects))))
+    return NORMAL_DEVIATION * float(np.median(np.abs(effects - np.median(effects))))
 
 
 def _table(arms: Sequence[Sequence[Trial]]) -> tuple[tuple[tuple[str, int], ...], Losses]:
@@ -210,10 +212,11 @@ def _scatter_of_rate(arms: Sequence[Losses], cells: Sequence[str]) -> float:
 
 def _scatter_of_middle(arms: Sequence[Losses]) -> float:
     """Variance over seeds of the median of [cells, 2 seeds], over s^2 / n, from all pairs of seeds."""
-    seeds = arms[0].shape[1]
-    pairs = [list(pair) for pair in combinations(range(seeds), 2)]
-    scattered = [np.var([np.median(arm[:, pair]) for pair in pairs]) for arm in arms]
-    expected = [np.mean([_deviation(arm[:, pair]) ** 2 / arm[:, pair].size for pair in pairs]) for arm in arms]
+    cells, seeds = arms[0].shape
+    pairs = np.array(list(combinations(range(seeds), 2)))
+    each = np.stack([arm[:, pairs] for arm in arms]).swapaxes(1, 2).reshape(len(arms), len(pairs), 2 * cells)
+    middles = np.median(each, -1, keepdims=True)
+    squares = (NORMAL_DEVIATION * np.median(np.abs(each - middles), -1)) ** 2 / (2 * cells)
     few = 1 - 2 / seeds  # pairs out of few seeds scatter less than pairs of fresh ones
-    found: float = np.sum(scattered) / few / max(np.sum(expected), LEAST_EFFECT_ERROR**2)
+    found: float = middles[..., 0].var(1).sum() / few / max(squares.mean(1).sum(), LEAST_EFFECT_ERROR**2)
     return found

@@ -1,0 +1,345 @@
+"""The evaluator on a small suite: trained for real, in this process, with baselines kept in a journal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import EngineError
+from engine.evaluate import Evaluator
+from engine.hypothesis import Hypothesis
+from engine.memory import MemoryJournal
+from engine.request import Strategy
+from engine.score import BaselineTrials, Score
+from engine.suite import SCREEN, SELECTION_SEEDS, Suite
+from engine.verdict import Verdict
+from engine.winrate import Yardstick, figures
+from sandbox.errors import SandboxBroken
+from sandbox.execution import Array, Execution, Level, Outcome, Task
+from sandbox.guest.components.kind import Kind
+from sandbox.guest.components.kinds import KINDS
+from sandbox.guest.job import Fault, Job
+from sandbox.guest.train import train
+
+SUITE = replace(
+    SCREEN,
+    datasets=("spirals", "friedman1"),
+    architectures={"mlp2": 2},
+    steps=4,
+    checkpoints=(3, 4),
+    examples=16,
+)
+SEEDS = SUITE.seeds
+TRIALS = 4
+SECRET = b"of these tests"
+
+
+@pytest.fixture(autouse=True)
+def _own_modules() -> Iterator[None]:
+    """A candidate takes the module name that the testing library has; give it back."""
+    before = sys.modules.pop("hypothesis", None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    sys.modules.pop("hypothesis", None)
+    if before is not None:
+        sys.modules["hypothesis"] = before
+
+
+class HereSandbox:
+    """Runs trusted code in this process, one at a time as in a fork of its own; `before` may answer instead."""
+
+    level = Level.UNSAFE
+    parallel = 2
+
+    def __init__(self, before: Callable[[Task], Execution | None] = lambda task: None) -> None:
+        self.torch_version = "here"
+        self.tasks: list[Task] = []
+        self.shelf: dict[str, dict[str, Array]] = {}
+        self.killed: list[str] = []
+        self._before = before
+        self._one_at_a_time = threading.Lock()
+
+    def shelve(self, name: str, arrays: Mapping[str, Array]) -> None:
+        self.shelf[name] = dict(arrays)
+
+    def kill(self, tag: str) -> None:
+        self.killed.append(tag)
+
+    def close(self) -> None: ...
+
+    def run(self, task: Task) -> Execution:
+        self.tasks.append(task)
+        answer = self._before(task)
+        if answer is not None:
+            return answer
+        assert task.pack is not None
+        with self._one_at_a_time:
+            job = Job(
+                action=task.action,
+                kind=task.kind,
+                source=task.source,
+                options=task.options,
+                pack=self.shelf[task.pack],
+            )
+            try:
+                reply = train(job)
+            except Fault as fault:
+                return rejected(fault.check, fault.detail)
+        assert {name: array.shape for name, array in reply.arrays.items()} == dict(task.expects)
+        return Execution(
+            outcome=Outcome.FINISHED, values=reply.values, arrays=reply.arrays, seconds=0.25, level=self.level
+        )
+
+
+def rejected(check: str, reason: str, outcome: Outcome = Outcome.REJECTED) -> Execution:
+    return Execution(outcome=outcome, check=check, reason=reason, seconds=0.5, level=Level.UNSAFE)
+
+
+def hypothesis(name: str, code: str) -> Hypothesis:
+    return Hypothesis(
+        id=name,
+        request_id="r1",
+        kind="activation",
+        title=name,
+        claim="",
+        rationale="",
+        inspiration="",
+        source=code.encode(),
+        strategy=Strategy.NOVEL,
+        generator="tests",
+    )
+
+
+def module(expression: str) -> str:
+    return (
+        "import torch\nfrom torch import nn\n\nclass Mine(nn.Module):\n    def forward(self, x):\n"
+        f"        return {expression}\n\ndef build():\n    return Mine()\n"
+    )
+
+
+def of_candidate(task: Task) -> bool:
+    return task.tag == "r1"
+
+
+SILU = hypothesis("silu", module("x * torch.sigmoid(x)"))
+CONSTANT = hypothesis("constant", module("x * 0 + 1"))
+BROKEN = hypothesis("broken", module("x[..., :2]"))
+
+
+def evaluator(
+    sandbox: HereSandbox,
+    journal: MemoryJournal | None = None,
+    suite: Suite = SUITE,
+    secret: bytes = SECRET,
+    kinds: Mapping[str, Kind] = KINDS,
+) -> Evaluator:
+    return Evaluator(sandbox=sandbox, journal=journal or MemoryJournal(), secret=secret, suite=suite, kinds=kinds)
+
+
+def measured(
+    by: Evaluator, *hypotheses: Hypothesis, seeds: tuple[int, ...] = SEEDS, stopped: Callable[[], bool] = lambda: False
+) -> list[Score | Verdict]:
+    return by.measure(hypotheses, "activation", seeds, tag="r1", stopped=stopped, done=lambda result: None)
+
+
+@pytest.fixture(scope="module")
+def prepared() -> MemoryJournal:
+    """A journal with the baselines on the suite's seeds."""
+    journal = MemoryJournal()
+    torch.set_num_threads(1)
+    evaluator(HereSandbox(), journal).prepare("activation", SEEDS)
+    return journal
+
+
+def test_all_baselines_are_trained_on_the_measuring_and_the_selection_seeds(prepared: MemoryJournal) -> None:
+    kept = evaluator(HereSandbox(), prepared).baseline_trials("activation", SEEDS)
+    names = [baseline.name for baseline in KINDS["activation"].baselines]
+    assert [(trials.baseline, trials.seeds) for trials in kept] == [
+        (name, seeds) for seeds in (SEEDS, SELECTION_SEEDS) for name in names
+    ]
+    assert all(len(trials.trials) == len(SUITE.cells) * len(trials.seeds) for trials in kept)
+
+
+def test_kept_baselines_are_not_trained_again(prepared: MemoryJournal) -> None:
+    sandbox = HereSandbox()
+    evaluator(sandbox, prepared).prepare("activation", SEEDS)
+    assert sandbox.tasks == []
+
+
+def copy_of(journal: MemoryJournal) -> MemoryJournal:
+    copied = MemoryJournal()
+    for trials in evaluator(HereSandbox(), journal).baseline_trials("activation", SEEDS):
+        copied.record_baseline(trials)
+    return copied
+
+
+def test_another_secret_suite_torch_or_device_has_baselines_of_its_own(prepared: MemoryJournal) -> None:
+    other_torch = HereSandbox()
+    other_torch.torch_version = "another"
+    strangers = [
+        evaluator(HereSandbox(), prepared, secret=b"another"),
+        evaluator(HereSandbox(), prepared, suite=replace(SUITE, learning_rate=0.01)),
+        evaluator(other_torch, prepared),
+        Evaluator(sandbox=HereSandbox(), journal=prepared, secret=SECRET, suite=SUITE, device="cuda"),
+    ]
+    assert all(stranger.baseline_trials("activation", SEEDS) == [] for stranger in strangers)
+
+
+def test_a_baseline_whose_code_changed_is_trained_again_and_it_alone(prepared: MemoryJournal) -> None:
+    kind = KINDS["activation"]
+    changed = tuple(replace(k, code=k.code + "\n# changed\n") if k.name == "GELU" else k for k in kind.known)
+    sandbox = HereSandbox()
+    journal = copy_of(prepared)
+    evaluator(sandbox, journal, kinds={"activation": replace(kind, known=changed)}).prepare("activation", SEEDS)
+    assert len(sandbox.tasks) == 2  # on the measuring and on the selection seeds
+    assert all(b"# changed" in task.source for task in sandbox.tasks)
+
+
+def test_a_score_has_the_figures_that_follow_from_its_trials_and_the_baselines(prepared: MemoryJournal) -> None:
+    by = evaluator(HereSandbox(), prepared)
+    (score,) = measured(by, SILU)
+    assert isinstance(score, Score)
+    found = figures(score.trials, Yardstick.of(by.baseline_trials("activation", SEEDS)))
+    assert (score.b_wr, score.bsota_wr, score.effect) == (found.b_wr, found.bsota_wr, found.effect)
+    assert [trial.cell for trial in score.trials] == [cell for cell in SUITE.cells for _ in SEEDS]
+    assert (score.suite, score.seeds, score.diverged) == (SUITE.identity(SECRET), SEEDS, 0)
+    assert (score.tier, score.sandbox, score.device, score.seconds) == ("direct", "unsafe", "cpu", 0.25)
+
+
+def test_a_copy_of_a_baseline_ties_with_it_in_every_trial(prepared: MemoryJournal) -> None:
+    by = evaluator(HereSandbox(), prepared)
+    copied = next(known for known in KINDS["activation"].baselines if known.name == "Mish")
+    (score,) = measured(by, hypothesis("copy", copied.code))
+    kept = next(t for t in by.baseline_trials("activation", SEEDS) if t.baseline == "Mish")
+    assert isinstance(score, Score)
+    assert score.trials == kept.trials
+
+
+def test_a_constant_scores_near_nothing(prepared: MemoryJournal) -> None:
+    (score,) = measured(evaluator(HereSandbox(), prepared), CONSTANT)
+    assert isinstance(score, Score)
+    assert score.b_wr.value < 0.25
+    assert score.effect.value < 0
+
+
+def test_results_come_in_the_order_given_and_are_told_as_they_come(prepared: MemoryJournal) -> None:
+    told: list[str] = []
+    caller = threading.get_ident()
+
+    def done(result: Score | Verdict) -> None:
+        assert threading.get_ident() == caller
+        told.append(result.hypothesis_id)
+
+    found = evaluator(HereSandbox(), prepared).measure(
+        [SILU, BROKEN, CONSTANT], "activation", SEEDS, tag="r1", stopped=lambda: False, done=done
+    )
+    assert [result.hypothesis_id for result in found] == ["silu", "broken", "constant"]
+    assert sorted(told) == ["broken", "constant", "silu"]
+
+
+def test_what_breaks_in_training_has_a_verdict_and_no_score(prepared: MemoryJournal) -> None:
+    (verdict,) = measured(evaluator(HereSandbox(), prepared), BROKEN)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.outcome, verdict.check, verdict.sandbox) == (Outcome.REJECTED, "training", "unsafe")
+    assert "mlp2" in (verdict.reason or "")
+
+
+def test_what_runs_into_a_limit_has_a_verdict_that_names_it(prepared: MemoryJournal) -> None:
+    killed = rejected("time", "took longer than 60 s", Outcome.KILLED)
+    sandbox = HereSandbox(lambda task: killed if of_candidate(task) else None)
+    (verdict,) = measured(evaluator(sandbox, prepared), SILU)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.outcome, verdict.check, verdict.reason) == (Outcome.KILLED, "time", "took longer than 60 s")
+
+
+@pytest.mark.parametrize("values", [{}, {"tier": "magic"}, {"tier": ["direct"]}])
+def test_a_reply_that_does_not_say_its_tier_is_rejected(prepared: MemoryJournal, values: Mapping[str, object]) -> None:
+    def forge(task: Task) -> Execution | None:
+        arrays = {name: np.zeros(shape, np.float32) for name, shape in task.expects.items()}
+        return Execution(outcome=Outcome.FINISHED, values=values, arrays=arrays, level=Level.UNSAFE)
+
+    (verdict,) = measured(evaluator(HereSandbox(forge), prepared), SILU)
+    assert isinstance(verdict, Verdict)
+    assert (verdict.outcome, verdict.check) == (Outcome.REJECTED, "reply")
+
+
+def test_predictions_that_are_not_finite_are_trials_that_diverged(prepared: MemoryJournal) -> None:
+    def poison(task: Task) -> Execution | None:
+        arrays = {name: np.zeros(shape, np.float32) for name, shape in task.expects.items()}
+        arrays["mlp2"][0, 1, 0, 0] = np.nan
+        return Execution(outcome=Outcome.FINISHED, values={"tier": "loop"}, arrays=arrays, level=Level.UNSAFE)
+
+    (score,) = measured(evaluator(HereSandbox(poison), prepared), SILU)
+    assert isinstance(score, Score)
+    assert score.diverged == 1
+    assert [trial.loss is None for trial in score.trials] == [False, True, False, False]
+
+
+def test_nothing_is_started_once_stopped_says_so(prepared: MemoryJournal) -> None:
+    sandbox = HereSandbox()
+    assert measured(evaluator(sandbox, prepared), SILU, CONSTANT, stopped=lambda: True) == []
+    assert not [task for task in sandbox.tasks if of_candidate(task)]
+
+
+def test_a_stop_kills_what_runs_and_it_has_no_result(prepared: MemoryJournal) -> None:
+    began = threading.Event()
+
+    def until_killed(task: Task) -> Execution | None:
+        began.set()
+        deadline = time.monotonic() + 30
+        while not sandbox.killed and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return rejected("stopped", "it was stopped", Outcome.KILLED)
+
+    sandbox = HereSandbox(until_killed)
+    assert measured(evaluator(sandbox, prepared), SILU, CONSTANT, BROKEN, stopped=began.is_set) == []
+    assert set(sandbox.killed) == {"r1"}
+    assert len(sandbox.tasks) <= sandbox.parallel
+
+
+def test_both_slots_of_a_sandbox_are_used_and_no_more(prepared: MemoryJournal) -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    def meet(task: Task) -> Execution | None:
+        together.wait()
+        return rejected("training", "")
+
+    found = measured(evaluator(HereSandbox(meet), prepared), SILU, CONSTANT, BROKEN, hypothesis("fourth", ""))
+    assert len(found) == 4
+
+
+def test_a_fault_of_ours_is_raised_and_costs_no_hypothesis_its_place(prepared: MemoryJournal) -> None:
+    def dies(task: Task) -> Execution | None:
+        raise SandboxBroken("the daemon is gone")
+
+    with pytest.raises(SandboxBroken, match="the daemon is gone"):
+        measured(evaluator(HereSandbox(dies), prepared), SILU, CONSTANT)
+
+
+def test_a_baseline_that_does_not_train_is_a_fault_of_ours() -> None:
+    sandbox = HereSandbox(lambda task: rejected("memory", "took more than 1 MiB", Outcome.KILLED))
+    with pytest.raises(EngineError, match=r"baseline .* was killed in training .* took more than 1 MiB"):
+        evaluator(sandbox).prepare("activation", SEEDS)
+
+
+def test_fresh_seeds_are_measured_against_baselines_on_the_same_seeds(prepared: MemoryJournal) -> None:
+    by = evaluator(HereSandbox(), copy_of(prepared))
+    fresh = (1_000_007, 1_000_009)
+    (score,) = measured(by, SILU, seeds=fresh)
+    assert isinstance(score, Score)
+    assert {trial.seed for trial in score.trials} == set(fresh)
+    kept: list[BaselineTrials] = by.baseline_trials("activation", fresh)
+    assert {trials.seeds for trials in kept} == {fresh, SELECTION_SEEDS}
+
+
+def test_before_anything_is_prepared_there_are_no_baselines_to_show() -> None:
+    assert evaluator(HereSandbox()).baseline_trials("activation", SEEDS) == []

@@ -1,0 +1,73 @@
+"""Scoring on the host: the loss of predictions, and divergence as the absence of one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, r2_score
+
+from engine.heldout import HeldOut, score
+from engine.score import Trial
+
+Predictions = dict[str, np.ndarray]  # type: ignore[type-arg]
+
+
+def held_out(seed: int, classes: int = 3) -> tuple[HeldOut, Predictions]:
+    """Two checkpoints of 40 examples for a classification and a regression; the second architecture has only one."""
+    rng = np.random.default_rng(seed)
+    targets = np.stack([rng.integers(classes, size=(2, 40)), rng.standard_normal((2, 40))], 1).astype(np.float32)
+    targets[0, 0, :classes] = range(classes)
+    replicas = (("spirals", 5, classes), ("teacher", 5, None))
+    predictions = {
+        "mlp2": rng.normal(0, 3, (2, 2, 40, 10)).astype(np.float32),
+        "cnn": rng.normal(0, 3, (2, 1, 40, 10)).astype(np.float32),
+    }
+    return HeldOut(replicas=replicas, targets=targets, stacks={"mlp2": 2, "cnn": 1}), predictions
+
+
+def test_trials_are_named_by_cell_and_seed_in_the_order_of_the_stacks() -> None:
+    found = score(held_out(0)[1], held_out(0)[0])
+    assert [(t.cell, t.seed) for t in found] == [("spirals/mlp2", 5), ("teacher/mlp2", 5), ("spirals/cnn", 5)]
+
+
+@given(st.integers(0, 10_000), st.integers(2, 10))
+def test_losses_are_those_of_scikit_learn_averaged_over_checkpoints(seed: int, classes: int) -> None:
+    labels, predictions = held_out(seed, classes)
+    classification, regression, _ = score(predictions, labels)
+    logits = predictions["mlp2"][:, 0, :, :classes].astype(np.float64)
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    answers = labels.targets[:, 0].astype(int)
+    wanted = np.mean([log_loss(y, p, labels=range(classes)) for y, p in zip(answers, probabilities, strict=True)])
+    assert classification.loss == pytest.approx(wanted, rel=1e-6)
+    assert classification.accuracy == pytest.approx((logits.argmax(-1) == answers).mean())
+    values = predictions["mlp2"][:, 1, :, 0]
+    assert regression.loss == pytest.approx(((values - labels.targets[:, 1]) ** 2).mean(), rel=1e-5)
+    assert regression.accuracy == pytest.approx(r2_score(labels.targets[:, 1].ravel(), values.ravel()), rel=1e-5)
+
+
+def test_outputs_beyond_the_tasks_classes_count_for_nothing() -> None:
+    labels, predictions = held_out(1)
+    before = score(predictions, labels)
+    predictions["mlp2"][:, 0, :, 3:] = 1e30
+    predictions["mlp2"][:, 1, :, 1:] = -1e30
+    assert score(predictions, labels) == before
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_one_prediction_that_is_not_finite_is_a_trial_that_diverged_and_no_other(poison: float) -> None:
+    labels, predictions = held_out(2)
+    before = score(predictions, labels)
+    predictions["mlp2"][1, 0, 7, 2] = poison
+    after = score(predictions, labels)
+    assert after[0] == Trial(cell="spirals/mlp2", seed=5, loss=None, accuracy=None)
+    assert after[1:] == before[1:]
+
+
+def test_huge_but_finite_predictions_have_a_finite_loss() -> None:
+    labels, predictions = held_out(3)
+    predictions["mlp2"][:] = np.float32(3e38) * np.sign(predictions["mlp2"])
+    for trial in score(predictions, labels)[:2]:
+        assert trial.loss is not None
+        assert np.isfinite(trial.loss)

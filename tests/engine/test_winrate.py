@@ -1,0 +1,245 @@
+"""Win rates, effects and intervals, held to their definitions and to a naive computation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.score import BaselineTrials, Trial
+from engine.suite import SELECTION_SEEDS
+from engine.winrate import Figures, Yardstick, figures, rate, reference_rows, relative_differences, wins
+
+CELLS = ("digits/mlp2", "digits/cnn", "teacher/mlp2")
+SEEDS = (0, 1)
+TRIALS = len(CELLS) * len(SEEDS)
+
+Loss = float | None
+# Losses that often tie: a few values, their neighbours within the tolerance and just beyond it, and a divergence.
+loss = st.one_of(
+    st.none(),
+    st.sampled_from([0.0, 0.5, 0.5 * (1 + 9e-5), 0.5 * (1 + 2e-4), 1.0, 2.0]),
+    st.floats(1e-3, 1e3),
+)
+arm = st.lists(loss, min_size=TRIALS, max_size=TRIALS)
+arms = st.lists(arm, min_size=2, max_size=5)
+
+
+def trials(losses: Sequence[Loss], seeds: tuple[int, ...] = SEEDS) -> tuple[Trial, ...]:
+    keys = [(cell, seed) for cell in CELLS for seed in seeds]
+    return tuple(Trial(cell=c, seed=s, loss=m, accuracy=None) for (c, s), m in zip(keys, losses, strict=True))
+
+
+def kept(name: str, losses: Sequence[Loss], seeds: tuple[int, ...] = SEEDS) -> BaselineTrials:
+    return BaselineTrials(
+        kind="activation",
+        baseline=name,
+        suite="screen-1/0",
+        seeds=seeds,
+        torch_version="2",
+        device="cpu",
+        trials=trials(losses, seeds),
+        seconds=1.0,
+        code_digest="d",
+    )
+
+
+def yardstick(baselines: Sequence[Sequence[Loss]], selection: Sequence[Sequence[float]] | None = None) -> Yardstick:
+    """Without `selection` the first baseline is best in every cell on the selection seeds."""
+    count = len(CELLS) * len(SELECTION_SEEDS)
+    rng = np.random.default_rng(0)
+    drawn = [[float(0.1 * rng.random() + number) for _ in range(count)] for number in range(len(baselines))]
+    chosen = selection or drawn
+    return Yardstick.of(
+        [kept(f"b{n}", losses) for n, losses in enumerate(baselines)]
+        + [kept(f"b{n}", losses, SELECTION_SEEDS) for n, losses in enumerate(chosen)]
+    )
+
+
+def naive_win(a: Loss, b: Loss) -> float:
+    if a is None or b is None:
+        return 0.5 if a is b else float(b is None)
+    return 1.0 if a < b * (1 - 1e-4) else 0.0 if b < a * (1 - 1e-4) else 0.5
+
+
+def naive(candidate: Sequence[Loss], baselines: Sequence[Sequence[Loss]]) -> tuple[float, float, float]:
+    """B-WR, BSOTA-WR and effect by two loops; the first baseline is every cell's best on the selection seeds."""
+    won, won_best, effects = [], [], []
+    for trial, mine in enumerate(candidate):
+        theirs = [losses[trial] for losses in baselines]
+        won += [naive_win(mine, other) for other in theirs]
+        best = min(theirs, key=lambda m: float("inf") if m is None else m)
+        won_best.append(naive_win(mine, best))
+        other = theirs[0]
+        if mine is None or other is None:
+            effects.append(0.0 if mine is other else 1.0 if other is None else -1.0)
+        else:
+            effects.append((other - mine) / max(other, mine) if max(other, mine) > 0 else 0.0)
+    return sum(won) / len(won), sum(won_best) / len(won_best), median(effects)
+
+
+def values(found: Figures) -> tuple[float, float, float]:
+    return found.b_wr.value, found.bsota_wr.value, found.effect.value
+
+
+@given(arm, arms)
+def test_figures_are_those_of_a_naive_double_loop(candidate: list[Loss], baselines: list[list[Loss]]) -> None:
+    assert values(figures(trials(candidate), yardstick(baselines))) == pytest.approx(naive(candidate, baselines))
+
+
+@given(arm, arms)
+def test_one_rate_is_1_exactly_when_the_other_is(candidate: list[Loss], baselines: list[list[Loss]]) -> None:
+    found = figures(trials(candidate), yardstick(baselines))
+    assert (found.b_wr.value == 1) == (found.bsota_wr.value == 1)
+    assert found.bsota_wr.value <= found.b_wr.value or found.bsota_wr.value == pytest.approx(found.b_wr.value)
+
+
+@given(arm, arms, st.randoms(use_true_random=False))
+def test_the_order_of_baselines_does_not_matter(candidate: list[Loss], baselines: list[list[Loss]], random) -> None:  # type: ignore[no-untyped-def]
+    order = list(range(len(baselines)))
+    random.shuffle(order)
+    count = len(CELLS) * len(SELECTION_SEEDS)
+    selection = [[n + 0.01 * i for i in range(count)] for n in range(len(baselines))]
+    one = figures(trials(candidate), yardstick(baselines, selection))
+    other = figures(trials(candidate), yardstick([baselines[n] for n in order], [selection[n] for n in order]))
+    for a, b in ((one.b_wr, other.b_wr), (one.bsota_wr, other.bsota_wr), (one.effect, other.effect)):
+        assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high))
+
+
+@given(arm, arm)
+def test_what_one_wins_the_other_loses(one: list[Loss], other: list[Loss]) -> None:
+    a, b = (np.array([np.inf if m is None else m for m in losses]) for losses in (one, other))
+    assert np.array_equal(wins(a, b) + wins(b, a), np.ones(TRIALS))
+    assert np.array_equal(relative_differences(a, b), -relative_differences(b, a))
+
+
+@given(arm)
+def test_a_copy_of_a_baseline_ties_with_it_in_every_trial(baseline: list[Loss]) -> None:
+    assert values(figures(trials(baseline), yardstick([baseline, baseline]))) == (0.5, 0.5, 0.0)
+
+
+def test_a_tie_within_the_tolerance_counts_one_half_and_a_difference_beyond_it_does_not() -> None:
+    at = np.array([1.0])
+    assert wins(at, np.array([1 + 9e-5])) == wins(np.array([1 + 9e-5]), at) == 0.5
+    assert wins(at, np.array([1 + 2e-4])) == 1
+    assert wins(np.array([1 + 2e-4]), at) == 0
+
+
+@given(arm, arms, st.integers(0, TRIALS - 1), st.floats(0.1, 0.99))
+def test_a_lower_loss_never_lowers_a_figure(
+    candidate: list[Loss], baselines: list[list[Loss]], at: int, factor: float
+) -> None:
+    before = values(figures(trials(candidate), yardstick(baselines)))
+    value = candidate[at]
+    better = [*candidate[:at], 1e3 if value is None else value * factor, *candidate[at + 1 :]]
+    after = values(figures(trials(better), yardstick(baselines)))
+    assert all(new >= old - 1e-12 for new, old in zip(after, before, strict=True))
+
+
+def test_a_divergence_loses_against_any_loss_and_ties_with_another() -> None:
+    found = figures(trials([None] * TRIALS), yardstick([[1e9] * TRIALS, [1.0] * TRIALS]))
+    assert values(found) == (0, 0, -1)
+    assert found.diverged == TRIALS
+    assert values(figures(trials([None] * TRIALS), yardstick([[None] * TRIALS] * 2))) == (0.5, 0.5, 0)
+
+
+@given(arm, arms)
+def test_an_interval_holds_its_value_and_is_never_of_zero_width(
+    candidate: list[Loss], baselines: list[list[Loss]]
+) -> None:
+    found = figures(trials(candidate), yardstick(baselines))
+    for estimate in (found.b_wr, found.bsota_wr, found.effect):
+        assert estimate.low <= estimate.value <= estimate.high
+        assert estimate.high - estimate.low > 1e-4
+    assert 0 <= found.b_wr.low <= found.b_wr.high <= 1
+
+
+def test_a_rates_interval_is_jeffreys_own_where_trials_are_independent() -> None:
+    """7 of 20 at 90 %: (0.196, 0.534), from the quantiles of Beta(7.5, 13.5)."""
+    found = rate(7 / 20, 20, 1.0)
+    assert (found.low, found.high) == pytest.approx((0.1956, 0.5344), abs=2e-3)
+    assert rate(0.0, 20, 1.0).low == 0
+    assert 0.08 < rate(0.0, 20, 1.0).high < 0.1
+
+
+@given(st.floats(0, 1), st.integers(10, 200))
+def test_fewer_independent_trials_widen_an_interval(share: float, trials_: int) -> None:
+    narrow, wide = rate(share, trials_, 0.2), rate(share, trials_, 1.0)
+    assert wide.high - wide.low > narrow.high - narrow.low
+
+
+def test_each_cells_best_baseline_is_chosen_on_the_selection_seeds_alone() -> None:
+    count = len(SELECTION_SEEDS)
+    selection = [[1.0] * count + [2.0] * count + [2.0] * count, [2.0] * count + [1.0] * count + [1.0] * count]
+    # On the measuring seeds the other baseline happens to be better everywhere.
+    found = yardstick([[4, 4, 1, 1, 1, 1], [3, 3, 2, 2, 2, 2]], selection)
+    assert found.best_in_cell().tolist() == [4, 4, 2, 2, 2, 2]
+
+
+@given(arms)
+def test_a_reference_row_is_the_baseline_as_a_candidate_against_the_others(baselines: list[list[Loss]]) -> None:
+    rows = reference_rows(yardstick(baselines))
+    for number, own in enumerate(baselines):
+        others = [losses for n, losses in enumerate(baselines) if n != number]
+        expected = naive(own, others)
+        found = rows[f"b{number}"]
+        assert (found.b_wr.value, found.bsota_wr.value) == pytest.approx(expected[:2])
+
+
+def test_intervals_cover_the_value_at_many_seeds() -> None:
+    """Simulated arms with a known truth: cells differ in the chance to win, seeds are independent."""
+    rng = np.random.default_rng(1)
+    cells = [f"d{n}/mlp2" for n in range(17)]
+    strength = rng.normal(0, 0.05, (14, 17))
+
+    def draw(seeds: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
+        return 1 + strength[:, :, None] + rng.normal(0, 0.05, (14, 17, len(seeds)))
+
+    def table(name: str, losses: np.ndarray, seeds: tuple[int, ...]) -> BaselineTrials:  # type: ignore[type-arg]
+        return BaselineTrials(
+            **{f: getattr(kept(name, [1.0] * TRIALS), f) for f in ("kind", "suite", "torch_version", "device")},
+            baseline=name,
+            seeds=seeds,
+            trials=tuple(
+                Trial(cell=c, seed=s, loss=float(m), accuracy=None)
+                for c, row in zip(cells, losses, strict=True)
+                for s, m in zip(seeds, row, strict=True)
+            ),
+            seconds=1.0,
+            code_digest="d",
+        )
+
+    selection = draw(SELECTION_SEEDS)
+    selected = [table(f"b{n}", selection[n], SELECTION_SEEDS) for n in range(10)]
+
+    def measure(seeds: tuple[int, ...]) -> list[Figures]:
+        drawn = draw(seeds)
+        against = Yardstick.of([*(table(f"b{n}", drawn[n], seeds) for n in range(10)), *selected])
+        return [figures(table("h", drawn[n], seeds).trials, against) for n in range(10, 14)]
+
+    truth = measure(tuple(range(2000, 2400)))
+    hits = [
+        [getattr(f, name).low <= getattr(t, name).value <= getattr(f, name).high for name in ("b_wr", "bsota_wr")]
+        for _ in range(60)
+        for f, t in zip(measure((0, 1)), truth, strict=True)
+    ]
+    assert (np.mean(hits, axis=0) > 0.82).all()
+    assert (np.mean(hits, axis=0) < 0.985).all()
+
+
+@pytest.mark.parametrize("without", [SEEDS, SELECTION_SEEDS])
+def test_a_baseline_that_was_not_trained_on_both_sets_of_seeds_is_refused(without: tuple[int, ...]) -> None:
+    count = len(CELLS) * len(SELECTION_SEEDS)
+    rows = [kept(name, [1.0] * TRIALS) for name in ("b0", "b1")]
+    rows += [kept(name, [1.0] * count, SELECTION_SEEDS) for name in ("b0", "b1")]
+    with pytest.raises(ValueError, match="every baseline needs trials"):
+        Yardstick.of([row for row in rows if row.baseline == "b0" or row.seeds != without])
+
+
+def test_trials_that_do_not_pair_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not match"):
+        figures(trials([1.0] * TRIALS)[::-1], yardstick([[1.0] * TRIALS] * 2))
