@@ -218,5 +218,4 @@ def _scatter_of_middle(arms: Sequence[Losses]) -> float:
     middles = np.median(each, -1, keepdims=True)
     squares = (NORMAL_DEVIATION * np.median(np.abs(each - middles), -1)) ** 2 / (2 * cells)
     few = 1 - 2 / seeds  # pairs out of few seeds scatter less than pairs of fresh ones
-    found: float = middles[..., 0].var(1).sum() / few / max(squares.mean(1).sum(), LEAST_EFFECT_ERROR**2)
-    return found
+    return float(middles[..., 0].var(1).sum()) / few / max(float(squares.mean(1).sum()), LEAST_EFFECT_ERROR**2)

@@ -155,6 +155,7 @@ def test_an_interval_holds_its_value_and_is_never_of_zero_width(
     for estimate in (found.b_wr, found.bsota_wr, found.effect):
         assert estimate.low <= estimate.value <= estimate.high
         assert estimate.high - estimate.low > 1e-4
+        assert {type(estimate.value), type(estimate.low), type(estimate.high)} == {float}  # not a subclass of numpy's
     assert 0 <= found.b_wr.low <= found.b_wr.high <= 1
 
 
