@@ -218,4 +218,5 @@ def _scatter_of_middle(arms: Sequence[Losses]) -> float:
     middles = np.median(each, -1, keepdims=True)
     squares = (NORMAL_DEVIATION * np.median(np.abs(each - middles), -1)) ** 2 / (2 * cells)
     few = 1 - 2 / seeds  # pairs out of few seeds scatter less than pairs of fresh ones
-    return float(middles[..., 0].var(1).sum()) / few / max(float(squares.mean(1).sum()), LEAST_EFFECT_ERROR**2)
+    scattered, expected = float(middles[..., 0].var(1).sum()), float(squares.mean(1).sum())
+    return scattered / few / max(expected, LEAST_EFFECT_ERROR**2)
