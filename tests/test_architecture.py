@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = ["bot", "storage", "engine", "sandbox"]
 GUEST_MAY_IMPORT = {"numpy", "torch"}
-VAGUE = set("manager helper helpers util utils common base core service handler processor misc".split())
+VAGUE = {"manager", "helper", "helpers", "util", "utils", "common", "base", "core", "service", "handler"}
+VAGUE |= {"processor", "misc"}
 
 
 def source_files() -> list[Path]:

@@ -18,12 +18,12 @@ from engine.score import BaselineTrials, Score, Trial
 from engine.suite import SELECTION_SEEDS
 
 HOW_TO_READ = (
-    "Each trial is [cell, seed, held-out loss, accuracy]; null is a trial that diverged. B-WR is the share of (baseline, "
-    "trial) pairs in which the candidate's loss is smaller, BSOTA-WR the share of trials in which it is smaller than the "
-    "smallest of the baselines; two losses within relative 1e-4 are a tie and count one half. The effect is the median "
-    "over trials of (b - c) / max(b, c), b being the loss of the baseline with the smallest mean loss in the trial's cell "
-    "on the selection seeds. Data, splits, initial parameters and order of examples follow from suite, secret and seed "
-    "(engine/suite.py)."
+    "Each trial is [cell, seed, held-out loss, accuracy]; null: it diverged. B-WR is the share of (baseline, "
+    "trial) pairs in which the candidate's loss is smaller, BSOTA-WR the share of trials in which it is smaller than "
+    "the smallest of the baselines; two losses within relative 1e-4 are a tie and count one half. The effect is the "
+    "median over trials of (b - c) / max(b, c), b being the loss of the baseline with the smallest mean loss in the "
+    "trial's cell on the selection seeds. Data, splits, initial parameters and order of examples follow from suite, "
+    "secret and seed (engine/suite.py)."
 )
 
 

@@ -1,4 +1,4 @@
-"""What a fork can be asked to do, by name: an action gets a Job, returns a Reply, and raises Fault for a broken contract."""
+"""What a fork can be asked to do, by name: a Job in, a Reply out, a Fault raised for a broken contract."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_a_digest_is_subscribed_shown_and_ended(live: Running) -> None:
 
 
 def test_stop_in_the_thread_ends_a_request_and_says_what_was_finished(live: Running) -> None:
-    ts = live.say("@conjecture propose 60 regularizers")
+    ts = live.say("@conjecture propose 60 activation functions")
     until(lambda: any("Working on" in m["text"] for m in live.replies(ts)))
     live.say("stop", thread=ts)
     inquiry = live.finished(ts)
@@ -85,9 +85,9 @@ def test_stop_in_the_thread_ends_a_request_and_says_what_was_finished(live: Runn
 
 
 def test_a_request_in_the_thread_of_another_is_told_and_answered(live: Running) -> None:
-    first = live.say("@conjecture propose 2 regularizers")
+    first = live.say("@conjecture propose 2 activation functions")
     until(lambda: any("Working on" in m["text"] for m in live.replies(first)))
-    second = live.say("@conjecture propose 2 regularizers", thread=first)
+    second = live.say("@conjecture propose 2 activation functions", thread=first)
     assert live.finished(second).state == "answered"
     assert live.finished(first).state == "answered"
     told = texts(live.replies(first))
@@ -96,4 +96,4 @@ def test_a_request_in_the_thread_of_another_is_told_and_answered(live: Running) 
 
 
 def test_every_message_of_a_thread_has_text_for_notifications(live: Running) -> None:
-    assert all(message["text"].strip() for message in live.ask("propose 1 regularizer"))
+    assert all(message["text"].strip() for message in live.ask("propose 1 activation function"))
