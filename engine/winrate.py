@@ -219,4 +219,4 @@ def _scatter_of_middle(arms: Sequence[Losses]) -> float:
     squares = (NORMAL_DEVIATION * np.median(np.abs(each - middles), -1)) ** 2 / (2 * cells)
     few = 1 - 2 / seeds  # pairs out of few seeds scatter less than pairs of fresh ones
     scattered, expected = float(middles[..., 0].var(1).sum()), float(squares.mean(1).sum())
-    return scattered / few / max(expected, LEAST_EFFECT_ERROR**2)
+    return float(scattered / few / max(expected, LEAST_EFFECT_ERROR**2))
