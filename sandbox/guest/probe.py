@@ -16,8 +16,9 @@ from .components.kinds import KINDS
 from .components.testing import seed
 from .job import Array, Fault, Job, Reply
 
-REPETITIONS = 7
-COST_SECONDS = 0.02  # a slow candidate is timed less often, at least twice
+REPETITIONS = 15
+LEAST_REPETITIONS = 4
+COST_SECONDS = 0.03  # of processor time; a slow candidate is timed less often
 
 
 def probe(job: Job) -> Reply:
@@ -49,24 +50,27 @@ def _finite(behaviour: Behaviour) -> Mapping[str, Array]:
 
 
 def _cost_ratio(component: Any, kind: Kind) -> float | None:
-    """Time of one use over that of the kind's reference: turns are taken, and each counts with its fastest."""
+    """Time of one use over that of the kind's reference: turns are taken, and each counts with its fastest.
+
+    Processor time, since a busy machine takes the processor away for longer than one use lasts.
+    """
     if kind.exercise is None:
         return None
     code = next(known.code for known in kind.known if known.name == kind.reference)
     reference = load(code.encode(), kind, module="reference")()
     fastest = {"reference": float("inf"), "candidate": float("inf")}
-    begin = time.perf_counter()
+    begin = time.process_time()
     for repetition in range(REPETITIONS + 1):
         times = {"reference": _seconds(kind.exercise, reference), "candidate": _seconds(kind.exercise, component)}
         if repetition:  # the first use allocates
             fastest = {name: min(fastest[name], times[name]) for name in fastest}
-            if time.perf_counter() - begin > COST_SECONDS:
+            if repetition >= LEAST_REPETITIONS and time.process_time() - begin > COST_SECONDS:
                 break
     return fastest["candidate"] / max(fastest["reference"], 1e-9)
 
 
 def _seconds(use: Callable[[Any], None], component: Any) -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()
     with blamed("forward", "a training step on a typical batch"):
         use(component)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
