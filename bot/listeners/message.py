@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.understand import understand
 from slack_bolt import App
 
 from bot.jobs import Jobs
+from engine.understand import understand
 from engine.understanding import Stop
 from sandbox.guest.components.kinds import KINDS
 from storage.inquiries import Enclosed, Inquiry, SqlInquiries, inquiry_id
