@@ -84,6 +84,13 @@ def test_stop_in_the_thread_ends_a_request_and_says_what_was_finished(live: Runn
     assert "Finished:" in texts(live.replies(ts))
 
 
+def test_the_stop_button_ends_a_request(live: Running) -> None:
+    ts = live.say("@conjecture propose 60 activation functions")
+    (working,) = until(lambda: [m for m in live.replies(ts) if "Working on" in m["text"]])
+    assert live.person.click(working["ts"], "stop_request", channel=live.channel)
+    assert live.finished(ts).state == "stopped"
+
+
 def test_a_request_in_the_thread_of_another_is_told_and_answered(live: Running) -> None:
     first = live.say("@conjecture propose 2 activation functions")
     until(lambda: any("Working on" in m["text"] for m in live.replies(first)))
