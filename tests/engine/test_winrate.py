@@ -7,12 +7,14 @@ from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.score import BaselineTrials, Trial
 from engine.suite import SELECTION_SEEDS
 from engine.winrate import Figures, Yardstick, figures, rate, reference_rows, relative_differences, wins
+
+unhurried = settings(deadline=None)  # a busy machine is no failure
 
 CELLS = ("digits/mlp2", "digits/cnn", "teacher/mlp2")
 SEEDS = (0, 1)
@@ -86,11 +88,13 @@ def values(found: Figures) -> tuple[float, float, float]:
     return found.b_wr.value, found.bsota_wr.value, found.effect.value
 
 
+@unhurried
 @given(arm, arms)
 def test_figures_are_those_of_a_naive_double_loop(candidate: list[Loss], baselines: list[list[Loss]]) -> None:
     assert values(figures(trials(candidate), yardstick(baselines))) == pytest.approx(naive(candidate, baselines))
 
 
+@unhurried
 @given(arm, arms)
 def test_one_rate_is_1_exactly_when_the_other_is(candidate: list[Loss], baselines: list[list[Loss]]) -> None:
     found = figures(trials(candidate), yardstick(baselines))
@@ -98,6 +102,7 @@ def test_one_rate_is_1_exactly_when_the_other_is(candidate: list[Loss], baseline
     assert found.bsota_wr.value <= found.b_wr.value or found.bsota_wr.value == pytest.approx(found.b_wr.value)
 
 
+@unhurried
 @given(arm, arms, st.randoms(use_true_random=False))
 def test_the_order_of_baselines_does_not_matter(candidate: list[Loss], baselines: list[list[Loss]], random) -> None:  # type: ignore[no-untyped-def]
     order = list(range(len(baselines)))
@@ -110,6 +115,7 @@ def test_the_order_of_baselines_does_not_matter(candidate: list[Loss], baselines
         assert (a.value, a.low, a.high) == pytest.approx((b.value, b.low, b.high))
 
 
+@unhurried
 @given(arm, arm)
 def test_what_one_wins_the_other_loses(one: list[Loss], other: list[Loss]) -> None:
     a, b = (np.array([np.inf if m is None else m for m in losses]) for losses in (one, other))
@@ -117,6 +123,7 @@ def test_what_one_wins_the_other_loses(one: list[Loss], other: list[Loss]) -> No
     assert np.array_equal(relative_differences(a, b), -relative_differences(b, a))
 
 
+@unhurried
 @given(arm)
 def test_a_copy_of_a_baseline_ties_with_it_in_every_trial(baseline: list[Loss]) -> None:
     assert values(figures(trials(baseline), yardstick([baseline, baseline]))) == (0.5, 0.5, 0.0)
@@ -129,6 +136,7 @@ def test_a_tie_within_the_tolerance_counts_one_half_and_a_difference_beyond_it_d
     assert wins(np.array([1 + 2e-4]), at) == 0
 
 
+@unhurried
 @given(arm, arms, st.integers(0, TRIALS - 1), st.floats(0.1, 0.99))
 def test_a_lower_loss_never_lowers_a_figure(
     candidate: list[Loss], baselines: list[list[Loss]], at: int, factor: float
@@ -147,6 +155,7 @@ def test_a_divergence_loses_against_any_loss_and_ties_with_another() -> None:
     assert values(figures(trials([None] * TRIALS), yardstick([[None] * TRIALS] * 2))) == (0.5, 0.5, 0)
 
 
+@unhurried
 @given(arm, arms)
 def test_an_interval_holds_its_value_and_is_never_of_zero_width(
     candidate: list[Loss], baselines: list[list[Loss]]
@@ -167,6 +176,7 @@ def test_a_rates_interval_is_jeffreys_own_where_trials_are_independent() -> None
     assert 0.08 < rate(0.0, 20, 1.0).high < 0.1
 
 
+@unhurried
 @given(st.floats(0, 1), st.integers(10, 200))
 def test_fewer_independent_trials_widen_an_interval(share: float, trials_: int) -> None:
     narrow, wide = rate(share, trials_, 0.2), rate(share, trials_, 1.0)
@@ -181,6 +191,7 @@ def test_each_cells_best_baseline_is_chosen_on_the_selection_seeds_alone() -> No
     assert found.best_in_cell().tolist() == [4, 4, 2, 2, 2, 2]
 
 
+@unhurried
 @given(arms)
 def test_a_reference_row_is_the_baseline_as_a_candidate_against_the_others(baselines: list[list[Loss]]) -> None:
     rows = reference_rows(yardstick(baselines))

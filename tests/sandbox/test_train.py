@@ -143,23 +143,50 @@ def test_penalties_in_a_stack_win_and_lose_as_in_sequential_training(small: Pack
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_whole_catalogue_wins_and_loses_as_in_sequential_training(kind: str) -> None:
-    """Components that draw random numbers while training are left out: a stack draws them in another order."""
+    """Up to what rounding does: kinks and jumps amplify it, so some losses change when starts change in the last bit.
+
+    Components that draw random numbers while training are left out: a stack draws them in another order.
+    """
     packed = pack(SCREEN, b"tests", SCREEN.seeds)
     lines = (Path(engine.__file__).parent / "catalogue" / f"{kind}.jsonl").read_text().splitlines()
-    sources = {entry["id"]: entry["code"].encode() for entry in map(json.loads, lines)}
-    trainable = {name: source for name, source in sources.items() if trains_alike_twice(packed, source, kind)}
+    sources = [entry["code"].encode() for entry in map(json.loads, lines)]
+    trainable = [source for source in sources if trains_alike_twice(packed, source, kind)]
     assert len(trainable) > 0.8 * len(sources)
-    assert_same_wins(packed, trainable, kind)
+    baselines = [baseline.code.encode() for baseline in KINDS[kind].baselines]
+    stacked, nudged, sequential = (
+        won([losses(way(job(start, source, kind)), packed) for source in (*baselines, *trainable)], len(baselines))
+        for way, start in ((train, packed), (train, in_the_last_bit(packed)), (train_sequential, packed))
+    )
+    by_rounding = (stacked != nudged).sum()
+    assert (stacked != sequential).sum() <= 2 * by_rounding + 1e-4 * stacked.size
+    assert by_rounding < 5e-3 * stacked.size
+
+
+def won(arms: list[np.ndarray[Any, np.dtype[np.float64]]], baselines: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """[arms, baselines, trials]: the table of wins over the first arms."""
+    return np.stack([wins(arm, np.stack(arms[:baselines])) for arm in arms])
+
+
+def in_the_last_bit(packed: Pack) -> Pack:
+    """The same with every initial parameter moved up or down by half of the last bit of a float32."""
+    rng = np.random.default_rng(0)
+    moved = {
+        name: (array * (1 + 6e-8 * rng.choice([-1, 1], array.shape))).astype(np.float32)
+        for name, array in packed.arrays.items()
+        if "." in name
+    }
+    return replace(packed, arrays={**packed.arrays, **moved})
 
 
 def trains_alike_twice(packed: Pack, source: bytes, kind: str) -> bool:
     """Whether it trains, and draws nothing from torch's generator outside `build`."""
-    drawing = b"rand" in source or b"dropout" in source.lower() or b"bernoulli" in source
+    if b"rand" in source or b"dropout" in source.lower() or b"bernoulli" in source:
+        return False
     try:
         train(job(packed, source, kind))
     except Fault:
         return False
-    return not drawing
+    return True
 
 
 def test_the_tier_of_every_architecture_is_told(small: Pack) -> None:
