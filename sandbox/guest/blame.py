@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from .job import Fault
 
-CANDIDATE_FILE = "hypothesis.py"  # the file name under which candidates are compiled
+CANDIDATE_FILE = "proposal.py"  # the file name under which candidates are compiled
 LONGEST_MESSAGE = 300
 LIMIT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EAGAIN)
 LIMIT_WORDS = ("can't allocate memory", "can't start new thread")

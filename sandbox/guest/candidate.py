@@ -28,7 +28,7 @@ from .blame import blamed, described, line_of_candidate
 from .components.kind import Kind
 from .job import Fault
 
-MODULE = "hypothesis"  # its file is blame.CANDIDATE_FILE, by which lines of the candidate are recognised
+MODULE = "proposal"  # its file is blame.CANDIDATE_FILE, by which lines of the candidate are recognised
 MAX_SOURCE_BYTES = 256 << 10
 MAX_LEARNABLE_TENSORS = 1000
 MAX_LEARNABLE_SCALARS = 1_000_000

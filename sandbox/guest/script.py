@@ -10,7 +10,7 @@ from .job import Fault, Job, Reply
 
 def script(job: Job) -> Reply:
     """Raises Fault("entry") when there is no `main`, Fault("reply") when it returns something else than a Reply."""
-    module = types.ModuleType("hypothesis")
+    module = types.ModuleType("proposal")
     module.__file__ = CANDIDATE_FILE
     exec(compile(job.source, CANDIDATE_FILE, "exec", dont_inherit=True), module.__dict__)
     if not callable(getattr(module, "main", None)):

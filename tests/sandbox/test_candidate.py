@@ -24,10 +24,10 @@ GOOD = "import torch\n\n\ndef build():\n    return torch.nn.ReLU()\n"
 @pytest.fixture(autouse=True)
 def _own_modules() -> Iterator[None]:
     """A candidate takes the module name that the testing library has; give it back."""
-    before = sys.modules.get("hypothesis")
+    before = sys.modules.get("proposal")
     yield
     if before is not None:
-        sys.modules["hypothesis"] = before
+        sys.modules["proposal"] = before
 
 
 def loaded(source: str | bytes) -> Any:
@@ -115,15 +115,15 @@ def test_the_module_can_be_found_by_what_looks_for_it() -> None:
         "class Mine(nn.ReLU):\n    setting = Setting()\ndef build():\n    return Mine()\n"
     )
     component = loaded(source)()
-    assert type(component).__module__ == "hypothesis"
-    assert sys.modules["hypothesis"].__dict__["Mine"] is type(component)
+    assert type(component).__module__ == "proposal"
+    assert sys.modules["proposal"].__dict__["Mine"] is type(component)
     assert inspect.getsource(type(component)).startswith("class Mine(nn.ReLU):")
 
 
 def test_our_own_future_imports_do_not_leak_into_the_candidate() -> None:
     build = loaded(f"def f(x: int):\n    pass\n{GOOD}seen = f.__annotations__\n")
     assert build() is not None
-    assert sys.modules["hypothesis"].__dict__["seen"] == {"x": int}
+    assert sys.modules["proposal"].__dict__["seen"] == {"x": int}
 
 
 def module_with(parameters: str) -> str:

@@ -35,10 +35,10 @@ def build():
 @pytest.fixture(autouse=True)
 def _own_modules() -> Iterator[None]:
     """A candidate takes the module name that the testing library has; give it back."""
-    before = sys.modules.get("hypothesis")
+    before = sys.modules.get("proposal")
     yield
     if before is not None:
-        sys.modules["hypothesis"] = before
+        sys.modules["proposal"] = before
 
 
 def probed(source: str, kind: str = "activation") -> Reply:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,13 +87,16 @@ def as_user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if found is None:
             pytest.skip("no Python of this version that another user can run")
         python, drop = found, ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    folders = [str(ROOT), *site_directories()]
+    if drop:
+        drop, folders = in_reach(folders, drop, request)
     secret = tmp_path_factory.mktemp("user") / "secret"
     secret.write_text("held-out labels")
     for path in (secret, *secret.parents):
         if path.owner() != "root" or path == secret:
             path.chmod(0o755)
     secret.parent.parent.chmod(0o755)
-    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), *site_directories()]), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [*drop, python, "-c", SUITE, level, str(secret), str(os.getpid())],
         capture_output=True,
@@ -103,6 +108,23 @@ def as_user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return {name: rest for name, *rest in map(json.loads, done.stdout.splitlines())}
+
+
+def in_reach(folders: list[str], then: list[str], request: pytest.FixtureRequest) -> tuple[list[str], list[str]]:
+    """The command prefix and the folders by which another user reaches `folders`, wherever the checkout lies.
+
+    They are bound into a folder that is open to all, in a mount namespace that ends with the command.
+    """
+    meeting_place = Path(tempfile.mkdtemp(prefix="in-reach-"))
+    request.addfinalizer(lambda: shutil.rmtree(meeting_place))
+    meeting_place.chmod(0o755)
+    bound = [meeting_place / str(number) for number in range(len(folders))]
+    for folder in bound:
+        folder.mkdir()
+    mounts = "; ".join(
+        f"mount --bind {shlex.quote(a)} {shlex.quote(str(b))}" for a, b in zip(folders, bound, strict=True)
+    )
+    return ["unshare", "--mount", "sh", "-ec", f'{mounts}; exec "$@"', "sh", *then], [str(folder) for folder in bound]
 
 
 def test_a_user_gets_the_same_results(as_user: dict[str, Any]) -> None:
