@@ -167,7 +167,7 @@ class Investigation:
         measured = {place.hypothesis.id for place in ranked.places}
         return Choosing(
             model_version=next((c.model_version for c in choices if c.model_version), None),
-            outcomes=self._research.outcomes(ranked.kind),
+            outcomes=max(0, self._research.outcomes(ranked.kind) - len(measured)),  # known when it was chosen
             needed=MINIMUM_OUTCOMES,
             at_random=sum(c.why == "at random" for c in choices if c.hypothesis_id in measured),
         )

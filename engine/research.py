@@ -71,31 +71,38 @@ class Research:
         """Ask every model for its share of every kind and strategy; what one has no more of, another is asked for."""
         request = self._journal.request(request_id)
         for kind, count in zip(request.kinds, request.counts, strict=True):
-            self._ask_each_for_its_share(request, kind, OVERSUPPLY * count)
-            avoid = self._journal.used_titles(kind)
-            exhausted = self._ask_any_for_the_rest(request, kind, OVERSUPPLY * count, avoid)
-            if exhausted and not self._proposed(request, kind):  # all of the catalogue was used: it starts over
-                self._ask_any_for_the_rest(request, kind, OVERSUPPLY * count, avoid=[])
+            wanted = OVERSUPPLY * count
+            left = self._ask_each_for_its_share(request, kind, wanted)
+            self._ask_for_the_rest(request, kind, wanted, left, self._journal.used_titles(kind))
+            if not left and not self._proposed(request, kind):  # all of the catalogue was used: it starts over
+                self._ask_for_the_rest(request, kind, wanted, self._askings(request), [])
 
-    def _ask_each_for_its_share(self, request: Request, kind: str, count: int) -> None:
-        askings = [(strategy, model) for strategy in request.strategies for model in self._models]
+    def _askings(self, request: Request) -> list[tuple[Strategy, LLM]]:
+        return [(strategy, model) for strategy in request.strategies for model in self._models]
+
+    def _ask_each_for_its_share(self, request: Request, kind: str, count: int) -> list[tuple[Strategy, LLM]]:
+        """Those that did not say that they have nothing more."""
+        askings = self._askings(request)
+        left = []
         for (strategy, model), share in zip(askings, shares(count, len(askings)), strict=True):
             have = [h for h in self._proposed(request, kind) if h.strategy == strategy and h.generator == model.name]
-            self._ask(request, kind, strategy, model, share - len(have), self._journal.used_titles(kind))
+            titles = self._journal.used_titles(kind)
+            if not self._ask(request, kind, strategy, model, share - len(have), titles):
+                left.append((strategy, model))
+        return left
 
-    def _ask_any_for_the_rest(self, request: Request, kind: str, count: int, avoid: Sequence[str]) -> bool:
-        """Whether every model said that it has nothing more."""
-        exhausted = True
-        for strategy in request.strategies:
-            for model in self._models:
-                proposed = self._proposed(request, kind)
-                unwanted = [*avoid, *(hypothesis.title for hypothesis in proposed)]
-                exhausted &= self._ask(request, kind, strategy, model, count - len(proposed), unwanted)
-        return exhausted
+    def _ask_for_the_rest(
+        self, request: Request, kind: str, count: int, askings: Sequence[tuple[Strategy, LLM]], avoid: Sequence[str]
+    ) -> None:
+        for strategy, model in askings:
+            proposed = self._proposed(request, kind)
+            unwanted = [*avoid, *(hypothesis.title for hypothesis in proposed)]
+            self._ask(request, kind, strategy, model, count - len(proposed), unwanted)
 
     def _ask(
         self, request: Request, kind: str, strategy: Strategy, model: LLM, count: int, avoid: Sequence[str]
     ) -> bool:
+        """Whether the model said that it has nothing more."""
         if count <= 0 or self._journal.stopped(request.id):
             return False
         stopped = partial(self._journal.stopped, request.id)

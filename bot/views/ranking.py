@@ -188,7 +188,7 @@ def _faults(ranked: Ranking) -> list[Block]:
     left = len(ranked.generator_faults) - len(lines)
     if left:
         lines.append(f"• +{left:,} more")
-    return [section("\n".join(["*Answers of the generator that could not be used*", *lines]))]
+    return [section("\n".join(["*From the generator*", *lines]))]
 
 
 def _not_measured(ranked: Ranking) -> list[Block]:
