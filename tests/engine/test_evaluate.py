@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,16 +41,11 @@ SECRET = b"of these tests"
 
 
 @pytest.fixture(autouse=True)
-def _own_modules() -> Iterator[None]:
-    """A candidate takes the module name that the testing library has; give it back."""
-    before = sys.modules.pop("hypothesis", None)
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-    sys.modules.pop("hypothesis", None)
-    if before is not None:
-        sys.modules["hypothesis"] = before
 
 
 class HereSandbox:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,15 +25,6 @@ EXPLODES = (
     "import torch\nfrom torch import nn\n\nclass Mine(nn.Module):\n    def forward(self, x):\n"
     "        return torch.exp(x * x)\n\ndef build():\n    return Mine()\n"
 )
-
-
-@pytest.fixture(autouse=True)
-def _own_modules() -> Iterator[None]:
-    """A candidate takes the module name that the testing library has; give it back."""
-    before = sys.modules.get("hypothesis")
-    yield
-    if before is not None:
-        sys.modules["hypothesis"] = before
 
 
 class HereSandbox:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,15 +18,6 @@ from sandbox.guest.job import Fault
 
 ACTIVATION = KINDS["activation"]
 GOOD = "import torch\n\n\ndef build():\n    return torch.nn.ReLU()\n"
-
-
-@pytest.fixture(autouse=True)
-def _own_modules() -> Iterator[None]:
-    """A candidate takes the module name that the testing library has; give it back."""
-    before = sys.modules.get("proposal")
-    yield
-    if before is not None:
-        sys.modules["proposal"] = before
 
 
 def loaded(source: str | bytes) -> Any:

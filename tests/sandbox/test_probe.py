@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -30,15 +28,6 @@ class Gated(nn.Module):
 def build():
     return Gated()
 """
-
-
-@pytest.fixture(autouse=True)
-def _own_modules() -> Iterator[None]:
-    """A candidate takes the module name that the testing library has; give it back."""
-    before = sys.modules.get("proposal")
-    yield
-    if before is not None:
-        sys.modules["proposal"] = before
 
 
 def probed(source: str, kind: str = "activation") -> Reply:
