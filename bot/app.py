@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
@@ -28,7 +29,6 @@ from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.research import Research
-from engine.suite import SCREEN
 from sandbox.choose import open_sandbox
 from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Sandbox
@@ -52,7 +52,7 @@ class Laboratory:
     evaluator: Evaluator
     models: tuple[LLM, ...]
     research: Research
-    conditions: Conditions
+    conditions: Mapping[str, Conditions]  # by kind
     _closing: ExitStack
 
     @classmethod
@@ -77,17 +77,22 @@ class Laboratory:
                 evaluator=evaluator,
                 models=models,
                 research=Research(journal=journal, sandbox=sandbox, evaluator=evaluator, models=models, kinds=KINDS),
-                conditions=Conditions(
-                    suite=evaluator.identity,
-                    settings=len(SCREEN.cells) * len(SCREEN.seeds),
-                    data_sets=len(SCREEN.datasets),
-                    sandbox=sandbox.level,
-                ),
+                conditions={kind: _conditions(kind, evaluator, sandbox) for kind in KINDS},
                 _closing=closing.pop_all(),
             )
 
     def close(self) -> None:
         self._closing.close()
+
+
+def _conditions(kind: str, evaluator: Evaluator, sandbox: Sandbox) -> Conditions:
+    suite = evaluator.suite(kind)
+    return Conditions(
+        suite=evaluator.identity(kind),
+        settings=len(suite.cells) * len(suite.seeds),
+        data_sets=len(suite.datasets),
+        sandbox=sandbox.level,
+    )
 
 
 def sandbox_of(settings: Settings) -> Sandbox:

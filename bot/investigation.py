@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -48,7 +48,7 @@ class Investigation:
         journal: Journal,
         inquiries: SqlInquiries,
         slack: Slack,
-        conditions: Conditions,
+        conditions: Mapping[str, Conditions],
         generators: Sequence[str],
     ) -> None:
         self._research = research
@@ -68,7 +68,7 @@ class Investigation:
                 asked(request),
                 generators=self._generators,
                 proposals=OVERSUPPLY * request.count,
-                conditions=self._conditions,
+                conditions=[self._conditions[kind] for kind in request.kinds],
                 notes=notes,
             )
             self._slack.post(f"{request_id}/understood", *self._place(request_id), message)
@@ -130,7 +130,7 @@ class Investigation:
         message = try_results(
             tried(ranked, self._journal.hypotheses(ranked.request_id), self._journal.verdicts(ranked.request_id)),
             KINDS[ranked.kind],
-            conditions=self._conditions,
+            conditions=self._conditions[ranked.kind],
             baselines=len(ranked.references),
             request_id=ranked.request_id,
         )
@@ -138,7 +138,7 @@ class Investigation:
 
     def _publish_ranking(self, ranked: Ranking, prefix: str) -> None:
         place, kind = self._place(ranked.request_id), KINDS[ranked.kind]
-        message = ranking(ranked, kind, conditions=self._conditions, choosing=self._choosing(ranked))
+        message = ranking(ranked, kind, conditions=self._conditions[ranked.kind], choosing=self._choosing(ranked))
         self._slack.post(f"{prefix}/ranking", *place, message, detail=as_json(ranked))
         if needs_csv(ranked):
             name = f"{ranked.request_id}-{ranked.kind}.csv"

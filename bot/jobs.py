@@ -163,7 +163,8 @@ class Jobs:
                 body(*arguments)
             except Exception as fault:
                 if self._closing.is_set():
-                    threading.Event().wait()  # the process is about to end; the next one goes on from the last step
+                    # No outcome is recorded, as for a process that was killed: the next one goes on from the last step.
+                    raise SystemExit from fault
                 job_id = str(DBOS.workflow_id)
                 log.error("job failed", job=job_id, exc_info=fault)
                 self._say_failed(body.__name__, arguments, job_id, *explain(fault))

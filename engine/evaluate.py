@@ -13,11 +13,11 @@ from threading import Lock
 import structlog
 
 from engine.errors import EngineError
-from engine.heldout import score
+from engine.heldout import best_factor, score
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal
 from engine.score import BaselineTrials, Score
-from engine.suite import SCREEN, SELECTION_SEEDS, Pack, Suite, pack
+from engine.suite import GRID_SEEDS, SELECTION_SEEDS, Pack, Suite, pack, suite_of
 from engine.verdict import Verdict
 from engine.winrate import Yardstick, figures
 from sandbox.execution import Execution, Limits, Outcome, Sandbox, Task
@@ -29,7 +29,7 @@ from sandbox.guest.tiers import Tier
 SECONDS_PER_SEED = 60.0  # limit of a training: a hundred times what a plain activation takes, for slow or busy machines
 POLL_SECONDS = 0.25  # how soon a running candidate is killed after "stop"
 KEPT_PACKS = 4  # of re-runs; those of the suite's own seeds come back at every request
-TRAINING_FILES = ("train", "slots", "tiers", "nets", "candidate")  # what a baseline's trials depend on inside
+TRAINING_FILES = ("train", "stack", "harness", "adam", "tiers", "nets", "candidate")  # what trials depend on inside
 
 log = structlog.get_logger(__name__)
 
@@ -47,20 +47,26 @@ class Evaluator:
         sandbox: Sandbox,
         journal: Journal,
         secret: bytes,
-        suite: Suite = SCREEN,
+        suites: Callable[[Kind], Suite] = suite_of,
         device: str = "cpu",
         kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
-        self.suite = suite
-        self.identity = suite.identity(secret)
         self.device = device
         self._sandbox = sandbox
         self._journal = journal
         self._secret = secret
         self._kinds = kinds
-        self._packs: dict[tuple[int, ...], Pack] = {}
+        self._suites = {name: suites(kind) for name, kind in kinds.items()}
+        self._packs: dict[tuple[str, tuple[int, ...]], Pack] = {}  # by identity of the suite, and seeds
         self._lock = Lock()  # of the packs
         self._preparing = Lock()  # so that two requests do not train the same baselines
+
+    def suite(self, kind: str) -> Suite:
+        return self._suites[kind]
+
+    def identity(self, kind: str) -> str:
+        """What the kind's scores and baselines are kept under."""
+        return self._suites[kind].identity(self._secret)
 
     def prepare(self, kind: str, seeds: tuple[int, ...]) -> None:
         """Train the baselines that are not kept yet, on these seeds and on those that choose each cell's best one.
@@ -72,7 +78,6 @@ class Evaluator:
                 kept = {trials.baseline for trials in self._kept(kind, each)}
                 missing = [known for known in self._kinds[kind].baselines if known.name not in kept]
                 if missing:
-                    self._shelve(each)
                     with ThreadPoolExecutor(self._sandbox.parallel) as threads:
                         list(threads.map(lambda known, s=each: self._train_baseline(kind, known, s), missing))
 
@@ -99,7 +104,6 @@ class Evaluator:
         what runs is killed, and what has no result by then is left out. Raises SandboxError.
         """
         self.prepare(kind, seeds)
-        self._shelve(seeds)
         yardstick = Yardstick.of(self.baseline_trials(kind, seeds))
         waiting, running = deque(hypotheses), dict[Future[Execution], Hypothesis]()
         results: dict[str, Score | Verdict] = {}
@@ -115,12 +119,12 @@ class Evaluator:
                     hypothesis = running.pop(future)
                     execution = future.result()
                     if execution.check != "stopped":
-                        results[hypothesis.id] = self._judge(hypothesis, execution, seeds, yardstick)
+                        results[hypothesis.id] = self._judge(kind, hypothesis, execution, seeds, yardstick)
                         done(results[hypothesis.id])
         return [results[hypothesis.id] for hypothesis in hypotheses if hypothesis.id in results]
 
     def _judge(
-        self, hypothesis: Hypothesis, execution: Execution, seeds: tuple[int, ...], yardstick: Yardstick
+        self, kind: str, hypothesis: Hypothesis, execution: Execution, seeds: tuple[int, ...], yardstick: Yardstick
     ) -> Score | Verdict:
         tier = execution.values.get("tier")
         if execution.outcome is Outcome.FINISHED and tier not in list(Tier):
@@ -129,11 +133,11 @@ class Evaluator:
             )
         if execution.outcome is not Outcome.FINISHED:
             return _failed(hypothesis, execution, execution.outcome, execution.check, execution.reason)
-        trials = score(execution.arrays, self._pack(seeds).held_out)
+        trials = score(execution.arrays, self._pack(kind, seeds).held_out)
         found = figures(trials, yardstick)
         return Score(
             hypothesis_id=hypothesis.id,
-            suite=self.identity,
+            suite=self.identity(kind),
             seeds=seeds,
             trials=trials,
             b_wr=found.b_wr,
@@ -147,16 +151,28 @@ class Evaluator:
         )
 
     def _train(self, kind: str, source: bytes, seeds: tuple[int, ...], tag: str) -> Execution:
-        prepared = self._pack(seeds)
+        """One training on `seeds`, with the factor of the grid that is best on GRID_SEEDS."""
+        grid = self.suite(kind).grid
+        if len(grid) == 1:
+            return self._run(kind, source, seeds, grid, tag)
+        tried = self._run(kind, source, GRID_SEEDS, grid, tag)
+        if tried.outcome is not Outcome.FINISHED:
+            return tried
+        factor = best_factor(tried.arrays, self._pack(kind, GRID_SEEDS).held_out, grid)
+        return self._run(kind, source, seeds, (factor,), tag)
+
+    def _run(self, kind: str, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...], tag: str) -> Execution:
+        prepared = self._pack(kind, seeds)
+        self._sandbox.shelve(prepared.name, prepared.arrays)
         return self._sandbox.run(
             Task(
                 action="train",
                 kind=kind,
                 source=source,
-                options={**prepared.options, "device": self.device},
+                options={**prepared.options, "device": self.device, "factors": list(factors)},
                 pack=prepared.name,
-                expects=prepared.expects,
-                limits=Limits(wall_seconds=SECONDS_PER_SEED * len(seeds)),
+                expects=prepared.expects(factors),
+                limits=Limits(wall_seconds=SECONDS_PER_SEED * len(seeds) * len(factors)),
                 tag=tag,
             )
         )
@@ -170,47 +186,45 @@ class Evaluator:
                 f"the baseline {known.name} ({kind}) was {execution.outcome} in training on seeds {seeds}: "
                 f"{execution.reason}. Baselines must train; look at the sandbox with `conjecture doctor`."
             )
-        log.info("trained a baseline", kind=kind, baseline=known.name, suite=self.identity, seeds=len(seeds))
+        log.info("trained a baseline", kind=kind, baseline=known.name, suite=self.identity(kind), seeds=len(seeds))
         self._journal.record_baseline(
             BaselineTrials(
                 kind=kind,
                 baseline=known.name,
-                suite=self.identity,
+                suite=self.identity(kind),
                 seeds=seeds,
                 torch_version=self._sandbox.torch_version,
                 device=self.device,
-                trials=score(execution.arrays, self._pack(seeds).held_out),
+                trials=score(execution.arrays, self._pack(kind, seeds).held_out),
                 seconds=execution.seconds,
-                code_digest=self._digest(known, seeds),
+                code_digest=self._digest(kind, known, seeds),
             )
         )
 
     def _kept(self, kind: str, seeds: tuple[int, ...]) -> list[BaselineTrials]:
         """In the kind's order of baselines; what is kept under another digest is stale, as if it were not there."""
-        kept = self._journal.baselines(kind, self.identity, seeds, self._sandbox.torch_version, self.device)
+        kept = self._journal.baselines(kind, self.identity(kind), seeds, self._sandbox.torch_version, self.device)
         found = {(trials.baseline, trials.code_digest): trials for trials in kept}
-        wanted = [(known.name, self._digest(known, seeds)) for known in self._kinds[kind].baselines]
+        wanted = [(known.name, self._digest(kind, known, seeds)) for known in self._kinds[kind].baselines]
         return [found[key] for key in wanted if key in found]
 
-    def _digest(self, known: Known, seeds: tuple[int, ...]) -> str:
-        digest = hashlib.sha256(self._pack(seeds).name.encode() + b"\0" + known.code.encode() + b"\0")
+    def _digest(self, kind: str, known: Known, seeds: tuple[int, ...]) -> str:
+        digest = hashlib.sha256(self._pack(kind, seeds).name.encode() + b"\0" + known.code.encode() + b"\0")
         digest.update(_training_code())
         return digest.hexdigest()
 
     # --- packs
 
-    def _pack(self, seeds: tuple[int, ...]) -> Pack:
+    def _pack(self, kind: str, seeds: tuple[int, ...]) -> Pack:
+        key = self.identity(kind), seeds
         with self._lock:
-            found = self._packs.pop(seeds, None) or pack(self.suite, self._secret, seeds)
-            self._packs[seeds] = found  # the latest used is last
-            reruns = [kept for kept in self._packs if kept not in (self.suite.seeds, SELECTION_SEEDS)]
+            found = self._packs.pop(key, None) or pack(self.suite(kind), self._secret, seeds)
+            self._packs[key] = found  # the latest used is last
+            lasting = {SELECTION_SEEDS, GRID_SEEDS} | {each.seeds for each in self._suites.values()}
+            reruns = [kept for kept in self._packs if kept[1] not in lasting]
             for oldest in reruns[:-KEPT_PACKS]:
                 del self._packs[oldest]
             return found
-
-    def _shelve(self, seeds: tuple[int, ...]) -> None:
-        prepared = self._pack(seeds)
-        self._sandbox.shelve(prepared.name, prepared.arrays)
 
 
 def _failed(

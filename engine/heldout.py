@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from engine.score import Trial
 from sandbox.execution import Array
+
+WORST = 10.0  # how many times the lowest loss a trial counts at most when a factor is chosen: one cell must not decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +21,13 @@ class HeldOut:
     replicas: (data set, seed, classes or None) of the largest stack, in its order.
     targets [checkpoints, replicas, examples]: class numbers or values.
     stacks: how many replicas, from the first on, each architecture has.
+    metric: "loss" or "brier", for the data sets with classes.
     """
 
     replicas: tuple[tuple[str, int, int | None], ...]
     targets: NDArray[np.float32]
     stacks: Mapping[str, int]
+    metric: str = "loss"
 
 
 def score(predictions: Mapping[str, Array], held_out: HeldOut) -> tuple[Trial, ...]:
@@ -45,6 +49,23 @@ def score(predictions: Mapping[str, Array], held_out: HeldOut) -> tuple[Trial, .
                 loss, accuracy = read(outputs[..., : classes or 1], targets)
             trials.append(Trial(cell=f"{dataset}/{architecture}", seed=seed, loss=loss, accuracy=accuracy))
     return tuple(trials)
+
+
+def best_factor(predictions: Mapping[str, Array], held_out: HeldOut, factors: Sequence[float]) -> float:
+    """The factor of the grid with the lowest losses, each over the lowest that any factor has in its trial.
+
+    Predictions {architecture: [checkpoints, factors * r, examples, 10]}, the first factor first. A trial that diverged
+    counts as WORST times the lowest loss. Equal factors: the first in the grid.
+    """
+    found = []
+    for number in range(len(factors)):
+        own = {a: p[:, number * n : (number + 1) * n] for a, n in held_out.stacks.items() for p in [predictions[a]]}
+        found.append([np.inf if trial.loss is None else trial.loss for trial in score(own, held_out)])
+    losses = np.array(found)
+    lowest = np.maximum(losses.min(0), np.finfo(np.float64).tiny)
+    with np.errstate(invalid="ignore"):
+        relative = np.where(np.isfinite(losses), losses / lowest, WORST)
+    return factors[int(np.minimum(relative, WORST).mean(1).argmin())]
 
 
 def _classification(logits: NDArray[np.float64], targets: NDArray[np.float32]) -> tuple[float, float]:

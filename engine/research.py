@@ -211,15 +211,15 @@ class Research:
     def prepare(self, request_id: str) -> None:
         """Train the baselines that are not kept yet."""
         for kind in self._journal.request(request_id).kinds:
-            self._evaluator.prepare(kind, self._evaluator.suite.seeds)
+            self._evaluator.prepare(kind, self._evaluator.suite(kind).seeds)
 
     def baseline_trials(self, kind: str) -> list[BaselineTrials]:
         """Each baseline on the screening seeds, and on those that choose each cell's best one."""
-        return self._evaluator.baseline_trials(kind, self._evaluator.suite.seeds)
+        return self._evaluator.baseline_trials(kind, self._evaluator.suite(kind).seeds)
 
     def references_in(self, kind: str) -> list[BaselineTrials]:
         """Each baseline on the screening seeds alone: what stands beside a hypothesis, trial by trial."""
-        return [one for one in self.baseline_trials(kind) if one.seeds == self._evaluator.suite.seeds]
+        return [one for one in self.baseline_trials(kind) if one.seeds == self._evaluator.suite(kind).seeds]
 
     def unmeasured(self, request_id: str) -> list[str]:
         choices = self._journal.choices(request_id)
@@ -236,7 +236,7 @@ class Research:
         wanted = set(hypothesis_ids) & set(self.unmeasured(request_id))
         for kind in self._journal.request(request_id).kinds:
             hypotheses = [h for h, _ in self.candidates(request_id, kind) if h.id in wanted]
-            self._measure(request_id, kind, hypotheses, self._evaluator.suite.seeds, done)
+            self._measure(request_id, kind, hypotheses, self._evaluator.suite(kind).seeds, done)
 
     def _measure(
         self,
@@ -265,9 +265,9 @@ class Research:
 
     def rerun(self, request_id: str) -> None:
         """Measure the top of each kind again on seeds that nothing has seen, with the baselines beside."""
-        seeds = fresh_seeds(request_id, self._evaluator.suite.seeds)
-        done = {score.hypothesis_id for score in self._journal.scores(request_id) if score.seeds == seeds}
         for ranking in self.rankings(request_id):
+            seeds = fresh_seeds(request_id, self._evaluator.suite(ranking.kind).seeds)
+            done = {score.hypothesis_id for score in self._journal.scores(request_id) if score.seeds == seeds}
             top = [place.hypothesis for place in ranking.places[:RERUN_TOP] if place.hypothesis.id not in done]
             if top:
                 self._evaluator.prepare(ranking.kind, seeds)
@@ -278,7 +278,7 @@ class Research:
     def rankings(self, request_id: str) -> list[Ranking]:
         """One ranking a kind, from what the journal holds now."""
         request = self._journal.request(request_id)
-        seeds = self._evaluator.suite.seeds
+        screened = {kind: self._evaluator.suite(kind).seeds for kind in request.kinds}
         scores = self._journal.scores(request_id)
         verdicts = self._journal.verdicts(request_id)
         return [
@@ -287,9 +287,9 @@ class Research:
                 kind=self._kinds[kind],
                 hypotheses=self._proposed(request, kind),
                 verdicts=verdicts,
-                scores=[score for score in scores if score.seeds == seeds],
+                scores=[score for score in scores if score.seeds == screened[kind]],
                 baselines=self.baseline_trials(kind),
-                reruns=[score for score in scores if score.seeds != seeds],
+                reruns=[score for score in scores if score.seeds != screened[kind]],
                 generator_faults=self._journal.generator_faults(request_id),
                 stopped=self._journal.stopped(request_id),
             )

@@ -7,8 +7,8 @@ of (suite, secret, cell, seed) alone, made here on the host: every arm of a comp
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from engine.datasets import Dataset, generator, load
 from engine.heldout import HeldOut
 from sandbox.execution import Array
+from sandbox.guest.components.kind import Kind
 from sandbox.guest.nets import ARCHITECTURES, INPUTS, OUTPUTS, initial
 
 SELECTION_SEEDS = tuple(range(1001, 1009))  # choose each cell's best baseline, apart from the seeds that measure
+GRID_SEEDS = (2001,)  # choose an arm's factor of the grid, apart from both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,9 @@ class Suite:
     learning_rate: float
     checkpoints: tuple[int, ...]  # predictions are read when so many steps are done
     examples: int  # held-out examples predicted at each checkpoint, others each time
+    metric: str = "loss"  # how predictions are read: see heldout.py
+    grid: tuple[float, ...] = (1.0,)  # every arm, baselines included, takes its best factor, chosen on GRID_SEEDS
+    rows: int | None = None  # training examples of each data set; None: as many as there are
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -55,11 +60,15 @@ class Suite:
         return f"{self.name}-{self.version}/{digest[:8]}"
 
 
+DATASETS = ("digits", "mnist1d", "spirals", "teacher", "friedman1")
+ORDERED = 2  # the first so many have inputs in an order, for which a convolution makes sense
+CLASSIFYING = 3  # the first so many have classes
+
 SCREEN = Suite(
     name="screen",
-    version=1,
-    datasets=("digits", "mnist1d", "spirals", "teacher", "friedman1"),
-    architectures={"mlp2": 5, "mlp4": 5, "res": 5, "cnn": 2},  # a convolution only where inputs have an order
+    version=2,
+    datasets=DATASETS,
+    architectures={"mlp2": 5, "mlp4": 5, "res": 5, "cnn": ORDERED},
     seeds=(0, 1),
     width=32,
     batch=32,
@@ -68,6 +77,23 @@ SCREEN = Suite(
     checkpoints=(38, 40, 42, 44, 46, 48),  # the last quarter
     examples=64,
 )
+
+
+def suite_of(kind: Kind, name: str = "screen") -> Suite:
+    """The suite of this name as components of the kind need it. Raises ValueError for a name that is none."""
+    conditions = kind.conditions
+    if name != "screen":
+        raise ValueError(f"there is no suite {name!r}; it must be screen")
+    datasets = DATASETS if conditions.regression else DATASETS[:CLASSIFYING]
+    return replace(
+        SCREEN,
+        datasets=datasets,
+        architectures={a: ORDERED if a == "cnn" else len(datasets) for a in conditions.architectures},
+        seeds=tuple(range(conditions.seeds)),
+        metric=conditions.metric,
+        grid=conditions.grid,
+        rows=conditions.rows,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +106,18 @@ class Pack:
     name: str
     arrays: Mapping[str, Array]
     options: Mapping[str, object]
-    expects: Mapping[str, tuple[int, ...]]
     held_out: HeldOut
+
+    def expects(self, factors: Sequence[float]) -> dict[str, tuple[int, ...]]:
+        """The shapes of the predictions of a training with these factors of the grid."""
+        checkpoints, _, examples = self.held_out.targets.shape
+        stacks = self.held_out.stacks.items()
+        return {name: (checkpoints, len(factors) * count, examples, OUTPUTS) for name, count in stacks}
 
 
 def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:
     """The arrays for these seeds of the suite. Raises ValueError when the suite cannot be stacked."""
-    data = [load(name, secret) for name in suite.datasets]
+    data = [_shortened(load(name, secret), suite.rows) for name in suite.datasets]
     kinds = [d.classes is None for d in data]
     if kinds != sorted(kinds):
         raise ValueError(f"suite {suite.name}: classifications must come before regressions, got {suite.datasets}")
@@ -104,14 +135,19 @@ def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:
         "held_out": np.concatenate([_padded(d.inputs[d.held_out]) for d in data]),
         "order": order,
         "asked": asked,
-        "mask": np.stack([_mask(d.classes) for d, _ in replicas if d.classes is not None]),
+        "dataset": np.array(place),
+        "inputs": np.array([d.inputs.shape[1] for d, _ in replicas]),
+        "classes": np.array([d.classes or 0 for d, _ in replicas]),
         "seeds": np.array([one.component_seed for one in drawn]),
+        "rows_of": np.array([*training_at, sum(len(d.training) for d in data)]),
+        "held_out_of": np.array([*held_out_at, sum(len(d.held_out) for d in data)]),
         **dict(_initial(suite, secret, seeds, data)),
     }
     held_out = HeldOut(
         replicas=tuple((d.name, seed, d.classes) for d, seed in replicas),
         targets=held_out_targets[asked],
         stacks=stacks,
+        metric=suite.metric,
     )
     return Pack(
         name=f"{suite.identity(secret)}/{_digest(arrays, held_out)}",
@@ -122,7 +158,6 @@ def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:
             "checkpoints": list(suite.checkpoints),
             "architectures": list(suite.architectures),
         },
-        expects={name: (len(suite.checkpoints), count, suite.examples, OUTPUTS) for name, count in stacks.items()},
         held_out=held_out,
     )
 
@@ -178,12 +213,12 @@ def _padded(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.pad(inputs, ((0, 0), (0, INPUTS - inputs.shape[1])))
 
 
-def _mask(classes: int) -> NDArray[np.float32]:
-    return np.where(np.arange(OUTPUTS) < classes, 0.0, -1e30).astype(np.float32)[None]
+def _shortened(data: Dataset, rows: int | None) -> Dataset:
+    return data if rows is None else replace(data, training=data.training[:rows])
 
 
 def _digest(arrays: Mapping[str, Array], held_out: HeldOut) -> str:
-    digest = hashlib.sha256(repr(held_out.replicas).encode() + held_out.targets.tobytes())
+    digest = hashlib.sha256(repr((held_out.replicas, held_out.metric)).encode() + held_out.targets.tobytes())
     for name, array in sorted(arrays.items()):
         digest.update(name.encode() + str((array.dtype, array.shape)).encode() + array.tobytes())
     return digest.hexdigest()[:16]

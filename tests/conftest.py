@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 
 import pytest
+
+SECONDS_TO_END = 60
 
 _skipped: list[str] = []
 
@@ -18,3 +21,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if _skipped and os.environ.get("CONJECTURE_TESTS_MUST_NOT_SKIP"):
         print(f"\n{len(_skipped)} tests were skipped where none may be: {', '.join(_skipped[:10])}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure() -> None:
+    """A thread that never ends would keep the process for ever after its last test: show where it waits, and fail."""
+    faulthandler.dump_traceback_later(SECONDS_TO_END, exit=True)

@@ -15,7 +15,7 @@ from bot.views.ranking_json import as_json
 from engine.errors import UnknownThing
 from engine.hypothesis import Hypothesis
 from engine.score import BaselineTrials, Score, Trial
-from engine.suite import SELECTION_SEEDS
+from engine.suite import GRID_SEEDS, SELECTION_SEEDS
 
 HOW_TO_READ = (
     "Each trial is [cell, seed, held-out loss, accuracy]; null: it diverged. B-WR is the share of (baseline, "
@@ -48,21 +48,22 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
     except UnknownThing as error:
         raise UsageError(f"No request {request_id!r} is recorded in {laboratory.settings.home}.") from error
     scores = journal.scores(request_id)
-    other = {score.suite for score in scores} - {evaluator.identity}
+    now = {kind: evaluator.identity(kind) for kind in request.kinds}
+    other = {score.suite for score in scores} - set(now.values())
     if other:
         raise UsageError(
-            f"{request_id} was measured on {', '.join(other)}; this version measures on {evaluator.identity}."
+            f"{request_id} was measured on {', '.join(other)}; this version measures on {', '.join(now.values())}."
         )
     runs = [run for kind in request.kinds for run in baselines(laboratory, kind, scores)]
     return {
         "request": asdict(request),
         "how_to_read": HOW_TO_READ,
-        "suite": {
-            "identity": evaluator.identity,
-            "definition": asdict(evaluator.suite),
-            "secret": laboratory.home.suite_secret().hex(),
-            "selection_seeds": SELECTION_SEEDS,
+        "suites": {
+            kind: {"identity": identity, "definition": asdict(evaluator.suite(kind))} for kind, identity in now.items()
         },
+        "secret": laboratory.home.suite_secret().hex(),
+        "selection_seeds": SELECTION_SEEDS,
+        "grid_seeds": GRID_SEEDS,
         "torch_version": laboratory.sandbox.torch_version,
         "rankings": [as_json(ranking) for ranking in laboratory.research.rankings(request_id)],
         "hypotheses": [behind(laboratory, hypothesis, scores) for hypothesis in journal.hypotheses(request_id)],

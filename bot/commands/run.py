@@ -47,8 +47,8 @@ def banner(settings: Settings, bot: Bot, workspace: Workspace | None) -> str:
     rows = [
         ("Conjecture", where),
         ("generator", ", ".join(model.name for model in lab.models)),
-        ("sandbox", lab.conditions.sandbox.value + weaker(lab.conditions.sandbox.value)),
-        ("suite", f"{lab.conditions.suite}, {lab.conditions.settings} settings"),
+        ("sandbox", lab.sandbox.level.value + weaker(lab.sandbox.level.value)),
+        ("kinds", ", ".join(lab.conditions)),
         ("state", str(settings.home)),
     ]
     return "\n".join(f"{name:<11} {value}" for name, value in rows) + "\nCtrl-C ends it; nothing is lost."

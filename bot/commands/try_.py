@@ -37,7 +37,7 @@ def try_(files: Sequence[Path], kind: str, *, as_json: bool) -> int:
             results = measured(laboratory, about.name, sources)
         finally:
             laboratory.close()
-        level = laboratory.conditions.sandbox.value
+        level = laboratory.sandbox.level.value
         for path, result in zip(files, results, strict=True):
             line = as_object(str(path), result, level)
             print(json.dumps(line, ensure_ascii=False) if as_json else in_words(line, result))

@@ -29,10 +29,10 @@ def understood(
     *,
     generators: Sequence[str],
     proposals: int,
-    conditions: Conditions,
+    conditions: Sequence[Conditions],
     notes: Sequence[str] = (),
 ) -> Message:
-    """`asked` is how many of which kind to measure, `proposals` how many will be generated.
+    """`asked` is how many of which kind to measure, `proposals` how many will be generated, `conditions` of each kind.
 
     `notes` are whole sentences: a typo corrected, a short catalogue.
     """
@@ -40,16 +40,17 @@ def understood(
     number = sum(each for each, _ in asked)
     strategies = listed([_STRATEGIES[strategy] for strategy in request.strategies])
     share = ", half each" if len(request.strategies) == 2 else ""
+    level = conditions[0].sandbox
+    where = listed(list(dict.fromkeys(f"{suite_words(each)} (`{escape(each.suite)}`)" for each in conditions)))
     lines = [
         f"Understood: *{subject(asked)}*{purpose}.",
         f"• *Propose* {proposals:,} with {escape(listed([_named(each) for each in generators]), 300)}: "
         f"{strategies}{share}.",
-        f"• *Check* each one in {isolation(conditions.sandbox)} and drop what is broken or known.",
-        f"• *Measure* {number:,} of them in {suite_words(conditions)} (`{escape(conditions.suite)}`). "
-        "Small nets tell nothing about large models.",
+        f"• *Check* each one in {isolation(level)} and drop what is broken or known.",
+        f"• *Measure* {number:,} of them in {where}. Small nets tell nothing about large models.",
     ]
     remarks = [f"ℹ️ {escape(note)}" for note in notes[:8]]
-    caution = warning(conditions.sandbox)
+    caution = warning(level)
     end = f"Request `{escape(request.id)}`. Reply *stop* in this thread to end it early."
     return message(
         section("\n".join(lines)),

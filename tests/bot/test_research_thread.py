@@ -74,7 +74,7 @@ def test_exactly_one_of_the_measured_was_drawn_at_random(live: Running, request_
 def test_the_top_two_were_run_again_on_eight_fresh_seeds(live: Running, request_id: str) -> None:
     again = [place.rerun for place in ranking(live, request_id).places]
     assert [rerun is not None for rerun in again] == [True, True, False, False]
-    screened = set(live.bot.laboratory.evaluator.suite.seeds)
+    screened = set(live.bot.laboratory.evaluator.suite("activation").seeds)
     assert all(len(rerun.seeds) == 8 and not screened & set(rerun.seeds) for rerun in again if rerun)
 
 

@@ -45,6 +45,7 @@ from engine.score import Estimate, Score, Trial
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Level, Outcome
 from sandbox.guest.components.kind import Drawing, Kind, Known
+from sandbox.guest.harness import Harness
 
 SWISH = Known(name="SiLU", source="Elfwing et al.", year=2017, code="", baseline=True, best=True)
 RELU = Known(name="ReLU", source="Nair and Hinton", year=2010, code="", baseline=True)
@@ -53,7 +54,8 @@ KIND = Kind(
     title="activation function",
     plural="activation functions",
     synonyms=("activation",),
-    slot="activation",
+    harness=Harness,
+    alone=lambda build, training: training,
     entry="build()",
     contract="`build()` returns an nn.Module.\nforward(x [..., features]) keeps shape and dtype.",
     reference="ReLU",

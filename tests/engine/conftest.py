@@ -23,6 +23,7 @@ from engine.score import Estimate, Score, Trial
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Outcome
 from sandbox.guest.components.kind import Behaviour, Drawing, Kind, Known, Series, Vector
+from sandbox.guest.harness import Harness
 
 X = np.linspace(-3, 3, 41, dtype=np.float32)
 Shape = tuple[float, float, float]
@@ -63,7 +64,8 @@ CURVES = Kind(
     title="curve",
     plural="curves",
     synonyms=("curve", "curves"),
-    slot="activation",
+    harness=Harness,
+    alone=lambda build, training: training,
     entry="build()",
     returns=tuple,
     contract="A curve.",

@@ -136,7 +136,7 @@ def evaluator(
     secret: bytes = SECRET,
     kinds: Mapping[str, Kind] = KINDS,
 ) -> Evaluator:
-    return Evaluator(sandbox=sandbox, journal=journal or MemoryJournal(), secret=secret, suite=suite, kinds=kinds)
+    return Evaluator(sandbox=sandbox, journal=journal or MemoryJournal(), secret=secret, suites=lambda kind: suite, kinds=kinds)
 
 
 def measured(
@@ -183,7 +183,7 @@ def test_another_secret_suite_torch_or_device_has_baselines_of_its_own(prepared:
         evaluator(HereSandbox(), prepared, secret=b"another"),
         evaluator(HereSandbox(), prepared, suite=replace(SUITE, learning_rate=0.01)),
         evaluator(other_torch, prepared),
-        Evaluator(sandbox=HereSandbox(), journal=prepared, secret=SECRET, suite=SUITE, device="cuda"),
+        Evaluator(sandbox=HereSandbox(), journal=prepared, secret=SECRET, suites=lambda kind: SUITE, device="cuda"),
     ]
     assert all(stranger.baseline_trials("activation", SEEDS) == [] for stranger in strangers)
 

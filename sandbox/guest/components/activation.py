@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..alone import Training, made
 from ..blame import blamed
+from ..harness import Build, HiddenLayers
 from ..job import Fault
 from .kind import Behaviour, Drawing, Kind, Series, Vector
 from .known_activations import KNOWN_ACTIVATIONS
@@ -324,6 +326,13 @@ BEHAVIOUR = {
     "learning": (2,),
 }
 
+
+def alone(build: Build, training: Training) -> Training:
+    activations = [made(build, training, layer, (h,)) for layer, h in enumerate(training.hidden)]
+    own = [parameter for activation in activations for parameter in activation.parameters()]
+    return replace(training, activations=activations, modules=activations, learnable=own)
+
+
 KIND = Kind(
     name="activation",
     title="activation function",
@@ -338,7 +347,6 @@ KIND = Kind(
         "activation unit",
         "activation units",
     ),
-    slot="activation",
     entry="build()",
     contract=CONTRACT,
     reference="ReLU",
@@ -350,4 +358,6 @@ KIND = Kind(
     canonical=canonical,
     drawing=drawing,
     exercise=exercise,
+    harness=HiddenLayers,
+    alone=alone,
 )

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+
+from ..alone import Training
+from ..harness import Build, Frame, Harness
 
 Vector = NDArray[np.float32]
 Behaviour = Mapping[str, Vector]  # named arrays: how a component answers the public probe set of its kind
@@ -37,11 +40,34 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """What shows a component of this kind best."""
+    """What shows a component of this kind best: curves, or pictures, or bars where `bars` says so (histograms)."""
 
     x_label: str
     y_label: str
-    series: tuple[Series, ...]
+    series: tuple[Series, ...] = ()
+    images: tuple[Image, ...] = ()
+    bars: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One picture: rows x columns of grey values."""
+
+    name: str
+    pixels: Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What components of a kind are tried on, and how they are judged."""
+
+    architectures: tuple[str, ...] = ("mlp2", "mlp4", "res", "cnn")
+    regression: bool = True  # False: only data sets with classes make sense
+    metric: str = "loss"  # or "brier": Brier score after one temperature a trial, for kinds that change the loss itself
+    grid: tuple[float, ...] = (1.0,)  # every arm takes its best one, chosen on seeds of its own
+    grid_of: str = "learning rate"  # what the grid's factors scale, in words
+    rows: int | None = None  # training examples of each data set; None: as many as there are
+    seeds: int = 2  # of the screening suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +79,10 @@ class Kind:
     signature(behaviour): one vector of all in which duplicates agree: every array, without any invariance.
     canonical(behaviour): one vector of unit scale with the kind's invariances removed; N-score is a distance of these.
     drawing(behaviour): the plot of this kind.
+    harness(build, frame): puts the component into the training of a stack; the hooks of `Harness` are its places.
+    alone(build, training): the same for one ordinary net (see sequential.py), the definition of right.
+    prepare(build, tensors): changes the pack (see train.py) before any net is built; most kinds leave it as it is.
+    use(build): an instance as `exercise` needs it, for kinds whose `build` takes arguments.
     exercise(component): one typical use, forward and backward, to be timed against the reference; None: its cost is
         not worth measuring.
     """
@@ -61,7 +91,6 @@ class Kind:
     title: str  # "activation function": the words in messages
     plural: str  # "activation functions"
     synonyms: tuple[str, ...]  # how people write it in a request, lower case, singular and plural
-    slot: str  # where it goes in a net: "activation" or "penalty"
     entry: str  # "build()"
     contract: str  # in words: given to the model verbatim and shown by `help KIND`
     reference: str  # the known component that costs are relative to
@@ -72,7 +101,12 @@ class Kind:
     signature: Callable[[Behaviour], Vector]
     canonical: Callable[[Behaviour], Vector]
     drawing: Callable[[Behaviour], Drawing]
+    harness: Callable[[Build, Frame], Harness]
+    alone: Callable[[Build, Training], Training]
+    prepare: Callable[[Build, dict[str, Tensor]], dict[str, Tensor]] = lambda build, tensors: tensors
+    conditions: Conditions = Conditions()
     returns: type = nn.Module  # what the entry returns an instance of
+    use: Callable[[Build], Any] = lambda build: build()
     exercise: Callable[[Any], None] | None = None
 
     @property

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from ..blame import blamed
 from ..job import Fault
-from .kind import Behaviour, Drawing, Kind, Series, Vector
+from .kind import Behaviour, Conditions, Drawing, Kind, Series, Vector
 from .known_regularizers import KNOWN_REGULARIZERS
+from .penalty import PenaltyHarness, alone
 from .testing import as_in_a_net, gradients, learnable, learning, require_finite, seed, words
 
 CONTRACT = """\
@@ -307,6 +308,7 @@ BEHAVIOUR = {
     "learning": (2,),
 }
 
+
 KIND = Kind(
     name="regularizer",
     title="regularizer",
@@ -322,7 +324,6 @@ KIND = Kind(
         "penalties",
         "weight decay",
     ),
-    slot="penalty",
     entry="build()",
     contract=CONTRACT,
     reference="L2",
@@ -334,4 +335,7 @@ KIND = Kind(
     canonical=canonical,
     drawing=drawing,
     exercise=exercise,
+    harness=PenaltyHarness,
+    alone=alone,
+    conditions=Conditions(grid=(0.1, 1.0, 10.0), grid_of="strength"),
 )
