@@ -32,7 +32,7 @@ def probe(job: Job) -> Reply:
     kind.check(build)
     behaviour = kind.behave(build)
     seed(0)
-    component = build()
+    component = kind.use(build)
     cost_ratio = _cost_ratio(component, kind)
     values = {
         "parameters": learnable_scalars(component),  # after its first use, when lazy parameters have their shapes
@@ -57,7 +57,7 @@ def _cost_ratio(component: Any, kind: Kind) -> float | None:
     if kind.exercise is None:
         return None
     code = next(known.code for known in kind.known if known.name == kind.reference)
-    reference = load(code.encode(), kind, module="reference")()
+    reference = kind.use(load(code.encode(), kind, module="reference"))
     fastest = {"reference": float("inf"), "candidate": float("inf")}
     begin = time.process_time()
     for repetition in range(REPETITIONS + 1):

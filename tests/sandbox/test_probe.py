@@ -41,7 +41,7 @@ def test_a_reply_has_the_arrays_and_values_that_were_promised(kind: Kind) -> Non
     assert all(array.dtype == np.float32 and array.flags["C_CONTIGUOUS"] for array in reply.arrays.values())
     assert set(reply.values) == {"parameters", "cost_ratio", "torch"}
     assert json.loads(json.dumps(dict(reply.values))) == dict(reply.values)
-    assert reply.values["cost_ratio"] > 0
+    assert (reply.values["cost_ratio"] or 0) > 0 or kind.exercise is None
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
