@@ -126,8 +126,10 @@ def _execute(code: types.CodeType, module: types.ModuleType) -> None:
 def _keep_contract(component: Any, kind: Kind) -> None:
     if not isinstance(component, kind.returns):
         hint = " itself, not an instance of it: call it" if inspect.isclass(component) else ""
-        expected = f"{kind.returns.__module__.removeprefix('collections.')}.{kind.returns.__qualname__}"
-        raise Fault("contract", f"{kind.entry} returned {_a(component)}{hint}; it must return a {expected}")
+        expected = f"a {kind.returns.__module__}.{kind.returns.__qualname__}"
+        if kind.returns.__name__ == "Callable":
+            expected, hint = "a function", ""
+        raise Fault("contract", f"{kind.entry} returned {_a(component)}{hint}; it must return {expected}")
     learnable_scalars(component)
 
 
