@@ -57,6 +57,16 @@ def try_(
     raise typer.Exit(try_(files, kind, as_json=as_json))
 
 
+@app.command(name="help")
+def help_(
+    kind: Annotated[str, typer.Argument(help="A kind of component, e.g. optimizer; empty for a list.")] = "",
+) -> None:
+    """Say what can be asked; of a kind: its contract, baselines, what it is tried on, and an example."""
+    from bot.commands.help import help_
+
+    raise typer.Exit(help_(kind))
+
+
 @app.command()
 def export(
     request_id: Annotated[str, typer.Argument(help="As printed in the thread, e.g. q-1a2b3c4d.")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import assert_never
@@ -14,6 +14,7 @@ from bot.digests import Digests
 from bot.investigation import asked
 from bot.slack import Slack
 from bot.views import refusal
+from bot.views.conditions import Conditions
 from bot.views.failed import failed
 from bot.views.help import help_in_general, help_on_kind
 from bot.views.message import Message
@@ -24,8 +25,10 @@ from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.journal import Journal
 from engine.learn import MINIMUM_OUTCOMES
+from engine.plots import reference_drawing
 from engine.request import Request, Strategy
 from engine.research import Research
+from engine.suite import SCREENING
 from engine.understand import understand
 from engine.understanding import (
     CountOutOfRange,
@@ -73,6 +76,7 @@ class Answers:
         posts: SqlPosts,
         digests: Digests,
         attachments: Attachments,
+        conditions: Callable[[str, str], Conditions],
     ) -> None:
         self._journal = journal
         self._inquiries = inquiries
@@ -82,6 +86,7 @@ class Answers:
         self._posts = posts
         self._digests = digests
         self._attachments = attachments
+        self._conditions = conditions
         self._voting = threading.Lock()
 
     def answer(self, inquiry_id: str) -> Next:
@@ -90,7 +95,7 @@ class Answers:
         papers, modules = self._attachments.keep(inquiry)
         for name in papers:
             self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
-        meant = understand(inquiry.text, KINDS, attached=bool(modules))
+        meant = understand(inquiry.text, KINDS, attached=bool(modules), chance=inquiry.id)
         if modules:
             return self._try(inquiry, meant, modules)
         if papers and not isinstance(meant, Propose):
@@ -112,7 +117,7 @@ class Answers:
             case DigestOff():
                 self._reply(inquiry, "answer", self._digests.unsubscribe(inquiry.channel))
             case _:
-                self._reply(inquiry, "answer", in_words(meant))
+                self._reply(inquiry, "answer", in_words(meant, self._conditions))
         return self._answered(inquiry)
 
     def _answered(self, inquiry: Inquiry) -> Next:
@@ -136,6 +141,7 @@ class Answers:
             purpose=meant.purpose,
             asked_by=inquiry.person,
             created_at=inquiry.received_at,
+            suite=meant.suite or SCREENING,
         )
         self._journal.record_request(request)
         self._inquiries.update(inquiry.id, state=State.WORKING, request_id=request.id)
@@ -255,13 +261,19 @@ class Answers:
         self._inquiries.update(inquiry.id, state=State.FAILED, note=what)
 
 
-def in_words(meant: Help | UnsupportedKind | CountOutOfRange | Unclear | Empty | Unknown | TryFile) -> Message:
-    """The answers that need nothing but words."""
+def in_words(
+    meant: Help | UnsupportedKind | CountOutOfRange | Unclear | Empty | Unknown | TryFile,
+    conditions: Callable[[str, str], Conditions],
+) -> Message:
+    """The answers that need nothing but words. `conditions`: of a kind on a suite, by their names."""
     kinds = list(KINDS.values())
     match meant:
         case Help():
             about = KINDS.get(meant.topic or "")
-            return help_on_kind(about) if about else help_in_general(kinds)
+            if about is None:
+                return help_in_general(kinds, unknown=meant.unknown)
+            measured = conditions(about.name, SCREENING).measuring
+            return help_on_kind(about, measured=measured, drawing=reference_drawing(about))
         case UnsupportedKind():
             return refusal.unsupported_kind(meant.word, kinds)
         case CountOutOfRange():

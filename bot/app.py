@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,7 +22,7 @@ from bot.listeners import buttons, message
 from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.slack import Slack
-from bot.views.conditions import Conditions
+from bot.views.conditions import Conditions, measuring
 from bot.workspace.server import Workspace
 from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
@@ -52,7 +51,6 @@ class Laboratory:
     evaluator: Evaluator
     models: tuple[LLM, ...]
     research: Research
-    conditions: Mapping[str, Conditions]  # by kind
     _closing: ExitStack
 
     @classmethod
@@ -77,22 +75,16 @@ class Laboratory:
                 evaluator=evaluator,
                 models=models,
                 research=Research(journal=journal, sandbox=sandbox, evaluator=evaluator, models=models, kinds=KINDS),
-                conditions={kind: _conditions(kind, evaluator, sandbox) for kind in KINDS},
                 _closing=closing.pop_all(),
             )
 
+    def conditions(self, kind: str, suite: str) -> Conditions:
+        """Under which components of a kind are measured on the suite of this name."""
+        measured = measuring(KINDS[kind], self.evaluator.suite(kind, suite), self.evaluator.identity(kind, suite))
+        return Conditions(measuring=measured, sandbox=self.sandbox.level)
+
     def close(self) -> None:
         self._closing.close()
-
-
-def _conditions(kind: str, evaluator: Evaluator, sandbox: Sandbox) -> Conditions:
-    suite = evaluator.suite(kind)
-    return Conditions(
-        suite=evaluator.identity(kind),
-        settings=len(suite.cells) * len(suite.seeds),
-        data_sets=len(suite.datasets),
-        sandbox=sandbox.level,
-    )
 
 
 def sandbox_of(settings: Settings) -> Sandbox:
@@ -169,6 +161,7 @@ class Bot:
             posts=posts,
             digests=Digests(journal=lab.journal, slack=slack, schedule=schedule),
             attachments=Attachments(client, Files(lab.home.files), SqlAttachments(lab.database)),
+            conditions=lab.conditions,
         )
         jobs = Jobs(
             answers=answers,

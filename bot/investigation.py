@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -48,7 +48,7 @@ class Investigation:
         journal: Journal,
         inquiries: SqlInquiries,
         slack: Slack,
-        conditions: Mapping[str, Conditions],
+        conditions: Callable[[str, str], Conditions],  # of a kind on a suite, by their names
         generators: Sequence[str],
     ) -> None:
         self._research = research
@@ -58,6 +58,7 @@ class Investigation:
         self._conditions = conditions
         self._generators = generators
         self._pace = dict(GUESS_SECONDS)
+        self._at: dict[str, Stage] = {}  # where each unfinished request is, for saying where it failed
 
     def open(self, request_id: str, notes: Sequence[str]) -> None:
         """Say what was understood, and start the one message that is kept up to date."""
@@ -68,7 +69,7 @@ class Investigation:
                 asked(request),
                 generators=self._generators,
                 proposals=OVERSUPPLY * request.count,
-                conditions=[self._conditions[kind] for kind in request.kinds],
+                conditions=[self._conditions(kind, request.suite) for kind in request.kinds],
                 notes=notes,
             )
             self._slack.post(f"{request_id}/understood", *self._place(request_id), message)
@@ -130,15 +131,18 @@ class Investigation:
         message = try_results(
             tried(ranked, self._journal.hypotheses(ranked.request_id), self._journal.verdicts(ranked.request_id)),
             KINDS[ranked.kind],
-            conditions=self._conditions[ranked.kind],
+            conditions=self._conditions_of(ranked),
             baselines=len(ranked.references),
             request_id=ranked.request_id,
         )
         self._slack.post(f"{prefix}/tried", *self._place(ranked.request_id), message, detail=as_json(ranked))
 
+    def _conditions_of(self, ranked: Ranking) -> Conditions:
+        return self._conditions(ranked.kind, self._journal.request(ranked.request_id).suite)
+
     def _publish_ranking(self, ranked: Ranking, prefix: str) -> None:
         place, kind = self._place(ranked.request_id), KINDS[ranked.kind]
-        message = ranking(ranked, kind, conditions=self._conditions[ranked.kind], choosing=self._choosing(ranked))
+        message = ranking(ranked, kind, conditions=self._conditions_of(ranked), choosing=self._choosing(ranked))
         self._slack.post(f"{prefix}/ranking", *place, message, detail=as_json(ranked))
         if needs_csv(ranked):
             name = f"{ranked.request_id}-{ranked.kind}.csv"
@@ -192,6 +196,7 @@ class Investigation:
 
     def _finish(self, request_id: str) -> None:
         ended = self._journal.stopped(request_id)
+        self._at.pop(request_id, None)
         ending, detail = (Ending.STOPPED, self._finished_so_far(request_id)) if ended else (Ending.DONE, "")
         self._show(self._state(self._journal.request(request_id), Stage.RANK, ending=ending, detail=detail))
         state = State.STOPPED if ended else State.ANSWERED
@@ -202,7 +207,8 @@ class Investigation:
         told = failed(request_id=request_id, job_id=job_id, what=what, advice=advice)
         self._slack.post(f"{request_id}/failed/{job_id}", *self._place(request_id), told)
         request = self._journal.request(request_id)
-        self._show(self._state(request, Stage.RANK, ending=Ending.FAILED, detail=f"{what} {advice}"))
+        at = self._at.pop(request_id, Stage.GENERATE)
+        self._show(self._state(request, at, ending=Ending.FAILED, detail=f"{what} {advice}"))
         self._inquiries.update(self._inquiries.of_request(request_id).id, state=State.FAILED, note=what)
 
     # --- progress
@@ -211,6 +217,7 @@ class Investigation:
     def _reported(self, request_id: str, stage: Stage, hypotheses: int = 0) -> Iterator[None]:
         """Keep the progress message fresh while a step works, and learn how long a hypothesis takes in this stage."""
         over = threading.Event()
+        self._at[request_id] = stage
 
         def refresh() -> None:
             while not over.wait(REFRESH_SECONDS):

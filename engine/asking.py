@@ -2,14 +2,17 @@
 
 Numbers. One in front of each kind counts for that kind, and the total is their sum. A single one is the total over all
 kinds, split evenly, unless "each" is said. Without any it is DEFAULT_COUNT in all; "an activation function" is one.
-A kind that is left open ("propose something for tabular data") is every kind, the total split evenly; a kind that gets
-nothing of a small total is left out.
+A kind that is left open ("propose something for tabular data", "surprise me") is drawn by lot: so many kinds that each
+gets FAIR_SHARE, since one of a kind has nothing to be ranked against, or all of them when there are enough.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from random import Random
 
 from engine.request import Strategy
 from engine.sentence import FILLERS, INCREMENTAL, NOVEL, Sentence, parse, word_set
@@ -22,8 +25,10 @@ _QUESTIONS = word_set("what why how who when where which is are does do did expl
 _OPEN = word_set(
     "something anything everything thing things idea ideas component components hypothesis hypotheses candidate "
     "candidates ones one improvement improvements stuff suggestion suggestions proposal proposals option options "
-    "experiment experiments them more those new"
+    "experiment experiments them more those new kind kinds sort sorts type types whatever anyone"
 )
+_COMPONENTS = word_set("component components hypothesis hypotheses kind kinds")
+_KINDS = word_set("kind kinds type types sort sorts")
 _SUBJECTS = word_set(
     "pooling pool attention layer layers convolution convolutions architecture architectures model models network "
     "networks net nets dropout dropouts embedding embeddings tokenizer tokenizers augmentation augmentations kernel "
@@ -31,11 +36,36 @@ _SUBJECTS = word_set(
     "unit units metric metrics dataset datasets classifier classifiers algorithm algorithms"
 )
 _LONGEST_SUBJECT = 6  # words
+_SUITE = re.compile(
+    r"[,;]?\s*\b(?:(?:on|with|using|in|at|by|against|use|measured on|tested on) )?(?:the |our )?"
+    r"(?:(?P<name>screen|standard|full)(?:ing)? (?:suite|evaluation|benchmark)"
+    r"|suite[:= ]+(?P<other>screen|standard|full))\b",
+    re.IGNORECASE,
+)
+FAIR_SHARE = 2  # components of a kind, where the kind was left open
 
 
-def asked(text: str, kinds: Mapping[str, Kind]) -> Propose | UnsupportedKind | CountOutOfRange | None:
-    """What a cleaned text asks to be proposed; None when it does not ask for components."""
-    sentence = parse(text, kinds)
+def asked(text: str, kinds: Mapping[str, Kind], chance: str) -> Propose | UnsupportedKind | CountOutOfRange | None:
+    """What a cleaned text asks to be proposed; None when it does not ask for components.
+
+    `chance` decides which kinds are drawn where they were left open.
+    """
+    rest, suite = _without_suite(text)
+    meant = _asked(parse(rest, kinds), kinds, chance)
+    return replace(meant, suite=suite) if isinstance(meant, Propose) else meant
+
+
+def _without_suite(text: str) -> tuple[str, str]:
+    """The text without "on the standard suite", and the suite's name; empty when none is named."""
+    found = _SUITE.search(text)
+    if found is None:
+        return text, ""
+    return f"{text[: found.start()]} {text[found.end() :]}".strip(" ,;"), (found["name"] or found["other"]).lower()
+
+
+def _asked(
+    sentence: Sentence, kinds: Mapping[str, Kind], chance: str
+) -> Propose | UnsupportedKind | CountOutOfRange | None:
     if not sentence.words or _refuses(sentence) or _is_question(sentence):
         return None
     wanted = [m for m in sentence.mentions if sentence.in_head(m.start) and not sentence.negated(m.start)]
@@ -52,7 +82,7 @@ def asked(text: str, kinds: Mapping[str, Kind]) -> Propose | UnsupportedKind | C
         if sentence.verb is None and not (sentence.weak_verb is not None and named):
             return None
         return UnsupportedKind(word=subject, supported=_plurals(kinds), planned=False)
-    return _for_any_kind(sentence, kinds) if _asks_for_anything(sentence) else None
+    return _for_any_kind(sentence, kinds, chance) if _asks_for_anything(sentence) else None
 
 
 def _plurals(kinds: Mapping[str, Kind]) -> tuple[str, ...]:
@@ -93,7 +123,11 @@ def _asks_for_anything(sentence: Sentence) -> bool:
     if sentence.weak_verb is not None:
         return counted or bool(sentence.purposes)
     lows = {word.low for word in sentence.words}
-    return bool(lows & {"more", "another"}) and sentence.only_fillers(range(len(sentence.words)))
+    if lows & {"more", "another"} and sentence.only_fillers(range(len(sentence.words))):
+        return True
+    rest = [i for head in sentence.heads for i in head if sentence.words[i].low not in _OPEN | {"every"}]
+    left_open = counted or lows & {"any", "every", "each", "all", "whatever"}
+    return bool(left_open and lows & _COMPONENTS) and sentence.only_fillers(rest)
 
 
 def _subject(sentence: Sentence) -> str | None:
@@ -141,13 +175,19 @@ def _for_kinds(
     return _proposal(sentence, totals, values, notes)
 
 
-def _for_any_kind(sentence: Sentence, kinds: Mapping[str, Kind]) -> Propose | CountOutOfRange:
+def _for_any_kind(sentence: Sentence, kinds: Mapping[str, Kind], chance: str) -> Propose | CountOutOfRange:
     inside = [number.value for number in sentence.numbers if sentence.in_head(number.start)]
     excluded = {mention.kind for mention in sentence.mentions if sentence.negated(mention.start)}
     names = [name for name in kinds if name not in excluded] or list(kinds)
     count = math.ceil(inside[0]) if inside else DEFAULT_COUNT
-    totals = dict.fromkeys(names, count) if _each(sentence) else dict(zip(names, split(count, len(names)), strict=True))
-    return _proposal(sentence, totals, inside[:1], (), kind_named=False)
+    if _each(sentence):
+        return _proposal(sentence, dict.fromkeys(names, count), inside[:1], (), kind_named=False)
+    most = len(names) if _all_kinds(sentence) else min(len(names), max(1, math.ceil(count / FAIR_SHARE)))
+    drawn = sorted(Random(chance).sample(names, most), key=names.index)
+    left_open = f"You left the kind open, so I drew {most} of {len(names)} kinds by lot. Name kinds to choose yourself."
+    notes = [left_open] if most < len(names) else []
+    totals = dict(zip(drawn, split(max(0, count), most), strict=True))
+    return _proposal(sentence, totals, inside[:1], notes, kind_named=False)
 
 
 def _proposal(
@@ -208,8 +248,15 @@ def _late(sentence: Sentence, used: Sequence[Number], first: int) -> Number | No
 def _each(sentence: Sentence) -> bool:
     lows = [word.low for word in sentence.words]
     return any(
-        low == "each" and sentence.in_head(i) and "half" not in lows[max(0, i - 3) : i] for i, low in enumerate(lows)
+        (low == "each" and sentence.in_head(i) and "half" not in lows[max(0, i - 3) : i])
+        or (low == "every" and lows[i + 1 : i + 2] in (["kind"], ["type"], ["sort"]))
+        for i, low in enumerate(lows)
     )
+
+
+def _all_kinds(sentence: Sentence) -> bool:
+    lows = [word.low for word in sentence.words]
+    return any(low in ("all", "every") and set(lows[i + 1 : i + 4]) & _KINDS for i, low in enumerate(lows))
 
 
 # --- what else is said

@@ -38,7 +38,7 @@ class _Landmark:
     point: Vector  # its canonical form
 
 
-_landmarks: dict[str, list[_Landmark]] = {}
+_landmarks: dict[tuple[str, Known], _Landmark] = {}  # by name of the kind; computed when first asked for
 _lock = Lock()
 
 
@@ -84,23 +84,30 @@ def cited(known: Known) -> str:
     return f"{known.source}, {known.year}"
 
 
+def known_behaviour(kind: Kind, name: str) -> Behaviour | None:
+    """Behaviour of the known function of this name, without that of the others; None: there is no such function."""
+    known = next((known for known in kind.known if known.name == name), None)
+    return _landmark(kind, known).behaviour if known else None
+
+
 def known_behaviours(kind: Kind) -> Mapping[str, Behaviour]:
     """Behaviours of all known functions, by name."""
     return {landmark.known.name: landmark.behaviour for landmark in _known(kind)}
 
 
 def _known(kind: Kind) -> list[_Landmark]:
-    """Computed here, since their code is ours; once per process, in about a second."""
-    with _lock:
-        if kind.name not in _landmarks:
-            with torch.random.fork_rng(devices=[]):
-                _landmarks[kind.name] = [_landmark(kind, known) for known in kind.known]
-        return _landmarks[kind.name]
+    return [_landmark(kind, known) for known in kind.known]
 
 
 def _landmark(kind: Kind, known: Known) -> _Landmark:
-    behaviour = kind.behave(load(known.code.encode(), kind, module="known"))
-    return _Landmark(known=known, behaviour=behaviour, point=kind.canonical(behaviour))
+    """Computed here, since its code is ours; once per process and only when it is needed: all take seconds."""
+    with _lock:
+        if (kind.name, known) not in _landmarks:
+            with torch.random.fork_rng(devices=[]):
+                behaviour = kind.behave(load(known.code.encode(), kind, module="known"))
+            point = kind.canonical(behaviour)
+            _landmarks[kind.name, known] = _Landmark(known=known, behaviour=behaviour, point=point)
+        return _landmarks[kind.name, known]
 
 
 def _distance(a: Vector, b: Vector) -> float:

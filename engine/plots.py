@@ -41,7 +41,7 @@ from engine.canvas import (
     write,
     write_near,
 )
-from engine.novelty import known_behaviours, similarity
+from engine.novelty import known_behaviour, similarity
 from engine.ranking import Place, Ranking
 from engine.score import BaselineTrials
 from engine.settings_plot import per_setting
@@ -160,7 +160,7 @@ def drawings(ranking: Ranking, kind: Kind) -> bytes | None:
     rows = ceil(len(shown) / columns)
     wide, high, top, left = (WIDTH - 0.3) / columns, {1: 3.6, 2: 2.9}.get(columns, 2.2), 0.65, 0.15
     drawn = [kind.drawing(place.verdict.behaviour) for _, place in shown]
-    beside = _reference(kind)
+    beside = reference_drawing(kind)
     height = top + rows * high + (0.35 if len(drawn[0].series) > 1 else 0.1)
     note = (
         f"grey: {kind.reference}; N: distance to the nearest known one"
@@ -183,8 +183,8 @@ def drawings(ranking: Ranking, kind: Kind) -> bytes | None:
     return png(made)
 
 
-def _reference(kind: Kind) -> Drawing | None:
-    behaviour = known_behaviours(kind).get(kind.reference)
+def reference_drawing(kind: Kind) -> Drawing | None:
+    behaviour = known_behaviour(kind, kind.reference)
     return kind.drawing(behaviour) if behaviour else None
 
 

@@ -14,7 +14,7 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-ASKS = word_set("propose suggest generate invent design devise brainstorm recommend produce hypothesize hypothesise")
+ASKS = word_set("propose suggest generate invent design devise brainstorm recommend produce hypothesize hypothesise surprise")
 MAY_ASK = word_set(
     "give show want need make create find get try add test evaluate explore search compare run think have gimme "
     "write build bring offer provide send imagine develop discover look hunt"

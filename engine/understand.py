@@ -69,7 +69,12 @@ _REST = re.compile(
 _HELP = re.compile(
     rf"{_POLITE}(?:help|commands?|usage|manual|instructions|how to use|how do (?:i|we) use|how does (?:this|it) work|"
     r"(?:show|list) (?:me )?(?:the |all )?(?:commands?|help)|what (?:can|do|else can) (?:you|i|we) (?:do|ask|say)|"
+    r"kinds|(?:what|which) kinds (?:are there|do you|can you|can i)|list (?:of )?(?:the |all )?kinds|"
     r"who are you|what are you|what is this|getting started)\b"
+)
+_ABOUT = re.compile(
+    rf"{_POLITE}help(?: me)?(?: on| with| about| for)?(?: the| an?| kind)* "
+    r"(?!(?:me|us|please|pls|it|this|that|here|now|out|kind|all)\b)(?P<what>\w+(?: \w+){0,3})"
 )
 _GREETING = re.compile(r"(?:hi|hello|hey|hallo|yo|thanks|thank you|good (?:morning|afternoon|evening))(?: \w+){0,2}")
 _THIS_FILE = re.compile(
@@ -79,15 +84,18 @@ _THIS_FILE = re.compile(
 _QUESTION = re.compile(r"(?:what|which|why|how|explain|describe|tell me about)\b")
 
 
-def understand(text: str, kinds: Mapping[str, Kind], *, attached: bool = False) -> Understanding:
-    """What `text` means, as it came from Slack. `kinds`: the supported ones by name. `attached`: a .py came with it."""
+def understand(text: str, kinds: Mapping[str, Kind], *, attached: bool = False, chance: str = "") -> Understanding:
+    """What `text` means, as it came from Slack. `kinds`: the supported ones by name. `attached`: a .py came with it.
+
+    The same `chance` draws the same kinds where they were left open.
+    """
     typed = cleaned(text)
     low = " ".join(word.low for word in words_of(typed))
     if not low:
         return TryFile(kind=None) if attached else Help(topic=None) if "?" in typed else Empty()
     if _STOP.fullmatch(low):
         return Stop()
-    request = asked(typed, kinds)
+    request = asked(typed, kinds, chance)
     digest = None if isinstance(request, Propose) else _digest(typed, low)
     if digest is not None:
         return digest
@@ -109,8 +117,10 @@ def _help(typed: str, low: str, request: Understanding | None, kinds: Mapping[st
     asks_for_help = bool(_HELP.match(low)) or low.endswith(" help") or low == "help"
     if request is not None and not (asks_for_help and not isinstance(request, Propose)):
         return None
-    if asks_for_help or (_QUESTION.match(low) and _topic(typed, low, kinds)):
-        return Help(topic=_topic(typed, low, kinds))
+    topic = _topic(typed, low, kinds)
+    if asks_for_help or (_QUESTION.match(low) and topic):
+        about = _ABOUT.fullmatch(low)
+        return Help(topic=topic, unknown=about["what"] if about and not topic else "")
     return Help(topic=None) if _GREETING.fullmatch(low) else None
 
 

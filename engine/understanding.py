@@ -17,8 +17,9 @@ class Propose:
     counts: tuple[int, ...]  # how many of each, in the order of `kinds`, each at least 1
     strategies: tuple[Strategy, ...]
     purpose: str  # as written; empty when none was named
-    kind_named: bool = True  # False: the kind was left open, so `kinds` are all that there are
+    kind_named: bool = True  # False: the kind was left open, and `kinds` were drawn by lot
     note: str | None = None  # whole sentences: what was read differently from what was written
+    suite: str = ""  # the suite that was named: "standard"; empty: none was
 
     @property
     def count(self) -> int:
@@ -42,6 +43,7 @@ class CountOutOfRange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Help:
     topic: str | None  # a kind's name; "propose", "try", "digest", "stop" or "measure"; None: everything
+    unknown: str = ""  # what else help was asked for, and there is none about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from rich.text import Text
 from bot.app import Bot
 from bot.commands.reporting import FAILED, UsageError, advised, log_to_stderr
 from bot.home import Home, HomeLocked
+from bot.manifest import manifest
 from bot.settings import Settings, read_settings
 from bot.views.message import unescape
 from bot.workspace.client import WorkspaceClient
@@ -76,7 +77,7 @@ def workspace_of(settings: Settings, home: Home) -> Iterator[str]:
             yield run.workspace_url
             return
         try:
-            with home.lock(), Workspace(home.path / "workspace") as workspace:
+            with home.lock(), Workspace(home.path / "workspace", manifest=manifest()) as workspace:
                 bot = Bot(settings, workspace=workspace)
                 home.announce(workspace.url)
                 try:

@@ -9,8 +9,10 @@ import threading
 from bot.app import Bot
 from bot.commands.reporting import advised, log_to_stderr
 from bot.home import Home
+from bot.manifest import manifest
 from bot.settings import Settings, read_settings
 from bot.workspace.server import Workspace
+from sandbox.guest.components.kinds import KINDS
 
 
 def run() -> int:
@@ -27,7 +29,8 @@ def run() -> int:
 def serve(settings: Settings, home: Home) -> None:
     workspace = None
     if settings.slack_bot_token is None:
-        workspace = Workspace(home.path / "workspace", port=settings.port, host=settings.host).start()
+        where = home.path / "workspace"
+        workspace = Workspace(where, port=settings.port, host=settings.host, manifest=manifest()).start()
     bot = Bot(settings, workspace=workspace)
     home.announce(workspace.url if workspace else None)
     print(banner(settings, bot, workspace), flush=True)
@@ -48,7 +51,7 @@ def banner(settings: Settings, bot: Bot, workspace: Workspace | None) -> str:
         ("Conjecture", where),
         ("generator", ", ".join(model.name for model in lab.models)),
         ("sandbox", lab.sandbox.level.value + weaker(lab.sandbox.level.value)),
-        ("kinds", ", ".join(lab.conditions)),
+        ("kinds", ", ".join(KINDS)),
         ("state", str(settings.home)),
     ]
     return "\n".join(f"{name:<11} {value}" for name, value in rows) + "\nCtrl-C ends it; nothing is lost."

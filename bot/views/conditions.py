@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.views.figures import count
+from bot.views.figures import count, number_word
+from engine.suite import Suite
 from sandbox.execution import Level
+from sandbox.guest.components.kind import Kind
 
-_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ISOLATION = {
     Level.DOCKER_GVISOR: "a sealed Docker container with gVisor",
     Level.DOCKER: "a sealed Docker container",
@@ -18,19 +19,64 @@ _ISOLATION = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class Measuring:
+    """On what the components of a kind are tried, and how they are judged."""
+
     suite: str  # name and version
     settings: int  # (data set, architecture, seed) triples in which a candidate is compared with every baseline
     data_sets: int
+    nets: tuple[str, ...] = ()  # names of the architectures
+    sources: tuple[str, ...] = ()  # names of the data sets
+    metric: str  # in words; lower is better
+    grid: str = ""  # how every arm is tuned, in words; empty: it is not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    measuring: Measuring
     sandbox: Level
 
 
-def suite_words(conditions: Conditions) -> str:
-    """`34 settings on five small data sets`"""
-    number = _WORDS[conditions.data_sets] if conditions.data_sets < len(_WORDS) else str(conditions.data_sets)
-    return (
-        f"{count(conditions.settings, 'setting')} on {number} small data set{'' if conditions.data_sets == 1 else 's'}"
+def measuring(kind: Kind, suite: Suite, identity: str) -> Measuring:
+    return Measuring(
+        suite=identity,
+        settings=len(suite.cells) * len(suite.seeds),
+        data_sets=len(suite.datasets),
+        nets=tuple(suite.architectures),
+        sources=tuple(suite.datasets),
+        metric=_metric(kind, suite),
+        grid=_grid(kind, suite),
     )
+
+
+def _metric(kind: Kind, suite: Suite) -> str:
+    if suite.metric == "brier":
+        return "held-out Brier score after temperature scaling"
+    return "held-out log-loss" + (" (squared error for regressions)" if kind.conditions.regression else "")
+
+
+def _grid(kind: Kind, suite: Suite) -> str:
+    if len(suite.grid) < 2:
+        return ""
+    return f"each arm, baselines included, at its best of {number_word(len(suite.grid))} {kind.conditions.grid_of}s"
+
+
+def suite_words(measured: Measuring) -> str:
+    """`34 settings on five small data sets`"""
+    sets = f"{number_word(measured.data_sets)} small data set{'' if measured.data_sets == 1 else 's'}"
+    return f"{count(measured.settings, 'setting')} on {sets}"
+
+
+def tuned(measured: Measuring) -> str:
+    """`, each arm, baselines included, at its best of three strengths`, or nothing."""
+    return f", {measured.grid}" if measured.grid else ""
+
+
+def caveat(measured: Measuring) -> str:
+    """What no interval covers, said wherever a win rate is."""
+    number = number_word(measured.data_sets)
+    few = f"{number[:1].upper()}{number[1:]} data set{' is' if measured.data_sets == 1 else 's are'} few"
+    return f"{few}, and small nets tell nothing about large models."
 
 
 def isolation(level: Level) -> str:

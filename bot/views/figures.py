@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.score import Estimate
+from engine.score import Estimate, Score
 
 NONE = "–"  # absent, not zero
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def share(value: float) -> str:
@@ -44,6 +45,11 @@ def ratio(value: float | None) -> str:
     return f"{value:.2f}×" if value < 0.1 else f"{value:,.1f}×"
 
 
+def diverged(score: Score) -> str:
+    """`3 of 34 settings diverged`"""
+    return f"{score.diverged:,} of {count(len(score.trials), 'setting')} diverged"
+
+
 def duration(seconds: float) -> str:
     """`21 s`, `1 min 5 s`, `2 h 3 min`."""
     whole = max(0, round(seconds))
@@ -60,6 +66,11 @@ def duration(seconds: float) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 outcome`, `1,200 outcomes`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def number_word(number: int) -> str:
+    """`five`, `12`."""
+    return _WORDS[number] if 0 <= number < len(_WORDS) else f"{number:,}"
 
 
 def listed(items: Sequence[str], joint: str = "and") -> str:

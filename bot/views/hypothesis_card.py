@@ -66,7 +66,7 @@ def _figures(place: Place, kind: Kind) -> str:
     parts = [
         cost if verdict.cost_ratio is not None else "",
         count(verdict.parameters, "learnable parameter") if verdict.parameters else "",
-        f"{score.diverged} of {count(len(score.trials), 'setting')} diverged" if score.diverged else "",
+        f"{figures.diverged(score)}, and is lost there" if score.diverged else "",
     ]
     return "\n".join(filter(None, [*lines, " · ".join(filter(None, parts))]))
 

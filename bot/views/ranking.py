@@ -20,7 +20,7 @@ from bot.views.block_kit import (
     table,
     weight,
 )
-from bot.views.conditions import Conditions, isolation, suite_words, warning
+from bot.views.conditions import Conditions, caveat, isolation, suite_words, tuned, warning
 from bot.views.figures import NONE, count
 from bot.views.message import Block, Message, escape
 from engine.ranking import Place, Ranking, Reference, Rejection
@@ -80,7 +80,7 @@ def _blocks(ranked: Ranking, kind: Kind, conditions: Conditions, choosing: Choos
         blocks.append(context(_legend(ranked, kind, conditions, rows)))
     else:
         blocks.append(section(f"None of the proposals became a working {escape(kind.title)}. The reasons are below."))
-    told = [*_rejected(ranked), *_faults(ranked), *_not_measured(ranked)]
+    told = [*_diverged(ranked), *_rejected(ranked), *_faults(ranked), *_not_measured(ranked)]
     blocks += [divider(), *told] if told else []
     blocks.append(context(_origin(ranked, conditions, choosing)))
     caution = warning(conditions.sandbox)
@@ -126,6 +126,7 @@ def shown_references(references: Sequence[Reference]) -> list[Reference]:
 
 def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> str:
     """What the columns mean and what a candidate must be compared with."""
+    measured = conditions.measuring
     baselines = len(ranked.references) or len(kind.baselines)
     chance = figures.share(1 / (baselines + 1))
     again = " (re-runs: as measured)" if any(place.rerun for place in ranked.places) else ""
@@ -134,16 +135,17 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> s
         if any(label[-1] == "=" for label in rank_labels(ranked.places))
         else ""
     )
+    timed = any(place.verdict.cost_ratio is not None for place in ranked.places)
+    cost = f" *Cost*: time relative to {escape(kind.reference)}." if timed else ""
     lines = [
-        f"*Effect*: how much lower the loss is than the best baseline's, shrunk toward zero to discount luck{again}. "
-        "★ promising: all of its interval is above zero.",
+        f"*Effect*: how much lower the {measured.metric} is than the best baseline's, shrunk toward zero to discount "
+        f"luck{again}. ★ promising: all of its interval is above zero.",
         f"*B-WR*: share of comparisons won against all {baselines:,} baselines; *BSOTA-WR*: against the best one of "
         f"each setting. A candidate exactly as good as the baselines scores about .50 / {chance}; compare with the "
         "“ref” rows, the best baselines.",
-        f"{ties}*N-score*: distance from the nearest published one, 0 is the same. "
-        f"*Cost*: time relative to {escape(kind.reference)}.",
-        f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(conditions)}, which tells "
-        "nothing about large models.",
+        f"{ties}*N-score*: distance from the nearest published one, 0 is the same.{cost}",
+        f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(measured)}{tuned(measured)}. "
+        f"{caveat(measured)}",
     ]
     if len(ranked.places) > rows:
         lines.insert(0, f"The best {rows} of {len(ranked.places):,}; the attached table has all of them.")
@@ -166,6 +168,21 @@ def _titles(titles: Sequence[str], most: int) -> str:
 
 def _titles_cut(ranked: Ranking) -> bool:
     return len(ranked.not_measured) > MOST_LINES or any(len(group) > 3 for group in _reasons(ranked.rejected).values())
+
+
+def _diverged(ranked: Ranking) -> list[Block]:
+    """Whose training ended in no finite loss somewhere, and in how many settings: each of those is lost."""
+    rows = [(label, p) for label, p in zip(rank_labels(ranked.places), ranked.places, strict=True) if p.score.diverged]
+    if not rows:
+        return []
+    lines = [
+        f"• {label} {escape(place.hypothesis.title or 'untitled', 60)}: {figures.diverged(place.score)}"
+        for label, place in rows[:MOST_LINES]
+    ]
+    more = len(rows) - len(lines)
+    if more:
+        lines.append(f"• +{more:,} more")
+    return [section("\n".join([f"*Diverged ({len(rows):,})*: a setting without a finite loss is lost", *lines]))]
 
 
 def _rejected(ranked: Ranking) -> list[Block]:

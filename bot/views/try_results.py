@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.views import figures
 from bot.views.block_kit import context, header, message, section, table
-from bot.views.conditions import Conditions, isolation, suite_words, warning
+from bot.views.conditions import Conditions, caveat, isolation, suite_words, tuned, warning
 from bot.views.figures import NONE, count
 from bot.views.message import Message, escape
 from engine.score import Estimate
@@ -43,13 +43,14 @@ def try_results(
     if lines:
         more = len(lines) - MOST_FILES
         blocks.append(section("\n".join(lines[:MOST_FILES] + ([f"• and {more:,} more"] if more > 0 else []))))
+    measured = conditions.measuring
     if scored:
         chance = figures.share(1 / (baselines + 1))
         blocks.append(
             context(
                 f"A component exactly as good as the baselines ({baselines:,}) scores about .50 / {chance} "
-                f"(B-WR / BSOTA-WR). Intervals: 90 % over seeds. Measured in {suite_words(conditions)}; "
-                "that tells nothing about large models."
+                f"(B-WR / BSOTA-WR), and each setting is won by the lower {measured.metric}. Intervals: 90 % over "
+                f"seeds. Measured in {suite_words(measured)}{tuned(measured)}. {caveat(measured)}"
             )
         )
     blocks.append(context(f"Request `{escape(request_id)}` · run in {isolation(conditions.sandbox)}"))

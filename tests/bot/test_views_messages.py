@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.views.block_kit import weight
-from bot.views.conditions import Conditions
+from bot.views.conditions import Conditions, Measuring, caveat
 from bot.views.digest import Digest, DigestItem, digest, digest_ended, digest_not_understood, digest_subscribed
 from bot.views.failed import failed, unshowable
 from bot.views.help import help_in_general, help_on_kind
@@ -44,7 +44,7 @@ from engine.request import Request, Strategy
 from engine.score import Estimate, Score, Trial
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Level, Outcome
-from sandbox.guest.components.kind import Drawing, Kind, Known
+from sandbox.guest.components.kind import Drawing, Image, Kind, Known, Series
 from sandbox.guest.harness import Harness
 
 SWISH = Known(name="SiLU", source="Elfwing et al.", year=2017, code="", baseline=True, best=True)
@@ -68,7 +68,9 @@ KIND = Kind(
     drawing=lambda behaviour: Drawing(x_label="x", y_label="y", series=()),
 )
 PENALTY = replace(KIND, name="regularizer", title="regularizer", plural="regularizers")
-DOCKER = Conditions(suite="screen-1", settings=34, data_sets=5, sandbox=Level.DOCKER)
+SCREEN = Measuring(suite="screen-1", settings=34, data_sets=5, metric="held-out log-loss")
+TUNED = replace(SCREEN, metric="held-out Brier score", grid="each arm at its best of three strengths")
+DOCKER = Conditions(measuring=SCREEN, sandbox=Level.DOCKER)
 FALLBACK = replace(DOCKER, sandbox=Level.LANDLOCK)
 REQUEST = Request(
     id="r-7",
@@ -210,24 +212,44 @@ def action_ids(message: Message) -> list[str]:
 
 
 def test_what_was_understood() -> None:
-    message = understood(REQUEST, [(8, KIND)], generators=["offline catalogue"], proposals=24, conditions=DOCKER)
+    message = understood(REQUEST, [(8, KIND)], generators=["offline catalogue"], proposals=24, conditions=[DOCKER])
     assert message.text == (
         "Understood: 8 activation functions for small image classifiers.\n"
         "• Propose 24 with the offline catalogue: improving on known ones and looking for new ones, half each.\n"
         "• Check each one in a sealed Docker container (`docker`) and drop what is broken or known.\n"
-        "• Measure 8 of them in 34 settings on five small data sets (`screen-1`). "
-        "Small nets tell nothing about large models.\n\n"
+        "• Measure 8 of them in 34 settings on five small data sets (`screen-1`), judged by held-out log-loss. "
+        "Five data sets are few, and small nets tell nothing about large models.\n\n"
         "Request `r-7`. Reply stop in this thread to end it early."
     )
 
 
 def test_what_was_understood_names_what_is_worth_knowing() -> None:
-    told: dict[str, Any] = {"generators": ["a", "b"], "proposals": 3, "conditions": FALLBACK}
+    told: dict[str, Any] = {"generators": ["a", "b"], "proposals": 3, "conditions": [FALLBACK] * 2}
     text = understood(REQUEST, [(1, KIND), (2, PENALTY)], notes=["The catalogue has 3 left."], **told).text
     assert "1 activation function and 2 regularizers" in text
     assert "with a and b" in text
     assert "ℹ️ The catalogue has 3 left." in text
     assert "⚠️ No Docker engine answers" in text
+
+
+def test_kinds_that_are_measured_differently_are_told_apart() -> None:
+    told: dict[str, Any] = {
+        "generators": ["a"],
+        "proposals": 9,
+        "conditions": [DOCKER, replace(DOCKER, measuring=TUNED)],
+    }
+    text = understood(REQUEST, [(1, KIND), (2, PENALTY)], **told).text
+    assert (
+        "1 activation function in 34 settings on five small data sets (`screen-1`), judged by held-out log-loss\n"
+        in (text)
+    )
+    assert "judged by held-out Brier score, each arm at its best of three strengths" in text
+    assert text.count("Five data sets are few") == 1
+
+
+def test_the_number_of_data_sets_is_said_to_be_small() -> None:
+    assert caveat(SCREEN).startswith("Five data sets are few")
+    assert caveat(replace(SCREEN, data_sets=1)).startswith("One data set is few")
 
 
 def test_subjects_have_their_plurals() -> None:
@@ -402,12 +424,40 @@ def test_a_vote_is_confirmed(told: dict[str, Any], words: str) -> None:
 
 
 def test_help_on_a_kind_shows_the_contract_verbatim() -> None:
-    assert f"```\n{KIND.contract}\n```" in help_on_kind(KIND).text
+    assert f"```\n{KIND.contract}\n```" in help_on_kind(KIND, measured=SCREEN).text
+
+
+def test_help_on_a_kind_cites_the_baselines_and_says_on_what_they_are_compared() -> None:
+    text = help_on_kind(KIND, measured=TUNED).text
+    assert "• ReLU: Nair and Hinton, 2010" in text
+    assert "• ★ SiLU: Elfwing et al., 2017" in text
+    assert "34 settings on five small data sets (suite `screen-1`), each arm at its best of three strengths" in text
+    assert "The lower held-out Brier score wins a setting. Five data sets are few" in text
+    assert "`@conjecture propose 8 activation functions for small image classifiers`" in text
+    assert "`conjecture try FILE --kind activation`" in text
+
+
+def test_help_on_a_kind_says_what_is_drawn() -> None:
+    x = np.zeros(3, np.float32)
+    curves = Drawing(x_label="x", y_label="f(x)", series=(Series(name="f", x=x, y=x), Series(name="f'", x=x, y=x)))
+    assert "Drawn as curves, f(x) over x: f and f'. ReLU stands beside it." in (
+        help_on_kind(KIND, measured=SCREEN, drawing=curves).text
+    )
+    pictures = Drawing(x_label="", y_label="", images=(Image(name="a 3", pixels=x.reshape(1, 3)),))
+    assert "Drawn as pictures." in help_on_kind(KIND, measured=SCREEN, drawing=pictures).text
+
+
+def test_help_names_what_there_is_no_help_on() -> None:
+    text = help_in_general([KIND, PENALTY], unknown="pooling").text
+    assert "I know nothing called “pooling”" in text
+    assert "`@conjecture help regularizer`" in text
 
 
 def test_help_on_a_kind_reads_as_paragraphs() -> None:
     long = "word " * 22
-    blocks = help_on_kind(replace(KIND, contract=f"{long}\nthe end.\n\nAllowed: a < b\nRequired: `c`")).blocks
+    blocks = help_on_kind(
+        replace(KIND, contract=f"{long}\nthe end.\n\nAllowed: a < b\nRequired: `c`"), measured=SCREEN
+    ).blocks
     texts = [block["text"]["text"] for block in blocks if block["type"] == "section"]
     assert texts[:2] == [f"{long} the end.", "Allowed: a &lt; b\nRequired: `c`"]
 
@@ -436,6 +486,27 @@ def test_a_persons_own_files() -> None:
     assert "a.py: B-WR .74 [.68, .80], BSOTA-WR .74 [.68, .80], N-score 0.100, Cost 1.0×" in text
     assert "• `b.py` is the same function as SiLU." in text
     assert "• `c.py` was ended: It ran longer than 60 s." in text
+
+
+def test_the_conditions_stand_wherever_a_win_rate_does() -> None:
+    conditions = replace(DOCKER, measuring=TUNED)
+    result = Tried(file="a.py", outcome="scored", b_wr=ITEM.b_wr, bsota_wr=ITEM.b_wr)
+    for text in (
+        ranking(RANKED, KIND, conditions=conditions, choosing=AT_FIRST).text,
+        try_results([result], KIND, conditions=conditions, baselines=10, request_id="r-7").text,
+    ):
+        assert "held-out Brier score" in text
+        assert "34 settings on five small data sets, each arm at its best of three strengths" in text
+        assert "Five data sets are few" in text
+
+
+def test_divergence_is_told_as_such() -> None:
+    place = RANKED.places[0]
+    wild = replace(place, score=replace(place.score, diverged=1))
+    text = ranking(replace(RANKED, places=(wild,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+    assert "Diverged (1): a setting without a finite loss is lost" in text
+    assert "• 1 Cauchy-gated linear unit: 1 of 1 setting diverged" in text
+    assert "1 of 1 setting diverged, and is lost there" in hypothesis_card(wild, KIND).text
 
 
 @pytest.mark.parametrize(
@@ -518,14 +589,15 @@ def every_other_view(text: str) -> list[Message]:
     results += [Tried(file=text, outcome="scored", b_wr=ITEM.b_wr, bsota_wr=ITEM.b_wr, duplicate_of=text)] * 30
     request = replace(REQUEST, purpose=text)
     return [
-        understood(request, [(8, KIND)], generators=[text] * 9, proposals=24, conditions=FALLBACK, notes=[text] * 20),
+        understood(request, [(8, KIND)], generators=[text] * 9, proposals=24, conditions=[FALLBACK], notes=[text] * 20),
         progress(replace(WORKING, subject=text, detail=text, ending=Ending.FAILED)),
         progress(replace(WORKING, steps={Stage.EVALUATE: Step(note=text)})),
         failed(request_id="r-7", job_id=text, what=text, advice=text),
         unshowable("r-7"),
         unshowable(None),
         help_in_general([KIND, PENALTY]),
-        help_on_kind(replace(KIND, contract=text)),
+        help_in_general([KIND], unknown=text),
+        help_on_kind(replace(KIND, contract=text), measured=SCREEN),
         unsupported_kind(text, [KIND, PENALTY]),
         unknown_request(text, [KIND, PENALTY]),
         empty_message([KIND, PENALTY]),

@@ -96,7 +96,6 @@ def proposed(text: str) -> Propose:
         ("propose something for tabular data", 4, 4),
         ("propose 6 components", 3, 3),
         ("propose 7 components but no regularizers", 7, 0),
-        ("propose 1 component", 1, 0),
         ("propose", 4, 4),
         ("5 more", 3, 2),
         ("&gt; propose 3 regularizers\npropose 4 activations", 4, 0),

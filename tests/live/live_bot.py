@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.app import Bot
 from bot.home import Home
+from bot.manifest import manifest
 from bot.settings import read_settings
 from bot.workspace.client import WorkspaceClient
 from bot.workspace.rates import UNLIMITED
@@ -81,7 +82,7 @@ def running(path: Path) -> Iterator[Running]:
             os.environ["CONJECTURE_HOME"] = before
     home = Home(path)
     home.prepare()
-    with home.lock(), Workspace(path / "workspace", rates=UNLIMITED) as workspace:
+    with home.lock(), Workspace(path / "workspace", rates=UNLIMITED, manifest=manifest()) as workspace:
         bot = Bot(settings, workspace=workspace)
         try:
             with WorkspaceClient(workspace.url) as person:
