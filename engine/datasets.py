@@ -1,4 +1,4 @@
-"""The data that suites are made of: five small tasks, each with at most 64 inputs and 10 outputs.
+"""The data that suites are made of: small tasks, each with at most 64 inputs and 10 outputs.
 
 Where labels could be recomputed from inputs (a known function, a known curve), its parameters are drawn on the host
 from a secret of the suite's version, so code in the sandbox that knows the recipe still does not know the labels.
@@ -22,6 +22,7 @@ Generator = np.random.Generator
 
 EXAMPLES = 4000  # of a drawn task: more than twice what one pass of a screening sees
 HELD_OUT = 1 / 3
+FLAT = 2.0  # grey levels: a patch of less contrast is plain sky
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ def load(name: str, secret: bytes) -> Dataset:
     inputs, targets, classes = DATASETS[name](generator(secret, name, "data"))
     rows = generator(secret, name, "split").permutation(len(inputs))
     held_out = round(HELD_OUT * len(inputs))
+    if name in HELD_BACK:
+        inputs = _standard(inputs, rows[held_out:])
     return Dataset(
         name=name,
         inputs=inputs.astype(np.float32),
@@ -123,14 +126,57 @@ def friedman1(rng: Generator) -> Drawn:
     return _standard(uniform), curve + line + 0.5 * rng.standard_normal(EXAMPLES), None
 
 
+def breast_cancer(rng: Generator) -> Drawn:
+    """Malignant or benign, from 30 measurements of cell nuclei (Street, Wolberg and Mangasarian 1993, UCI)."""
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    return data.data, data.target, 2
+
+
+def wine(rng: Generator) -> Drawn:
+    """Three cultivars from 13 chemical measurements (Aeberhard and Forina 1991, UCI)."""
+    from sklearn.datasets import load_wine
+
+    data = load_wine()
+    return data.data, data.target, 3
+
+
+def diabetes(rng: Generator) -> Drawn:
+    """Progression after a year from 10 measurements of patients (Efron, Hastie, Johnstone and Tibshirani 2004)."""
+    from sklearn.datasets import load_diabetes
+
+    data = load_diabetes()
+    return data.data, data.target, None
+
+
+def photographs(rng: Generator) -> Drawn:
+    """Which of two photographs (scikit-learn's temple and flower) an 8 x 8 patch is from.
+
+    By texture alone: brightness is relative to the patch's own mean and contrast, and patches of plain sky are left
+    out. Patches do not overlap, so that none that is held out was seen in part.
+    """
+    from sklearn.datasets import load_sample_images
+
+    grey = [photograph.mean(2)[:424] for photograph in load_sample_images().images]
+    patches = np.concatenate([image.reshape(53, 8, 80, 8).swapaxes(1, 2).reshape(-1, 64) for image in grey])
+    labels = np.repeat([0, 1], len(patches) // 2)
+    kept = rng.permutation(np.flatnonzero(patches.std(1) > FLAT))[:EXAMPLES]
+    relative = patches[kept] - patches[kept].mean(1, keepdims=True)
+    return relative / (relative.std(1, keepdims=True) + 1), labels[kept], 2
+
+
+HELD_BACK = frozenset({"breast_cancer", "wine", "diabetes", "photographs"})  # real; standardised on training rows
 DATASETS: Mapping[str, Callable[[Generator], Drawn]] = {
-    made.__name__: made for made in (digits, mnist1d, spirals, teacher, friedman1)
+    made.__name__: made
+    for made in (digits, mnist1d, spirals, teacher, friedman1, breast_cancer, wine, diabetes, photographs)
 }
 
 
-def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each column with mean 0 and variance 1."""
-    standard: NDArray[np.float64] = (values - values.mean(0)) / (values.std(0) + 1e-8)
+def _standard(values: NDArray[np.float64], rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+    """Each column with mean 0 and variance 1, over these rows or all."""
+    over = values if rows is None else values[rows]
+    standard: NDArray[np.float64] = (values - over.mean(0)) / (over.std(0) + 1e-8)
     return standard
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -13,11 +14,11 @@ from threading import Lock
 import structlog
 
 from engine.errors import EngineError
-from engine.heldout import best_factor, score
+from engine.heldout import best_factor, score, tried
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal
-from engine.score import BaselineTrials, Score
-from engine.suite import GRID_SEEDS, SELECTION_SEEDS, Pack, Suite, pack, suite_of
+from engine.score import BaselineTrials, Score, Tried
+from engine.suite import GRID_SEEDS, SCREEN, SCREENING, SELECTION_SEEDS, Pack, Suite, pack, suite_of
 from engine.verdict import Verdict
 from engine.winrate import Yardstick, figures
 from sandbox.execution import Execution, Limits, Outcome, Sandbox, Task
@@ -26,19 +27,31 @@ from sandbox.guest.components.kind import Kind, Known
 from sandbox.guest.components.kinds import KINDS
 from sandbox.guest.tiers import Tier
 
-SECONDS_PER_SEED = 60.0  # limit of a training: a hundred times what a plain activation takes, for slow or busy machines
+SECONDS_PER_SEED = 60.0  # limit of a screening: a hundred times what a plain activation takes, for busy machines
+LONGEST_SECONDS = 900.0  # limit of any training
 POLL_SECONDS = 0.25  # how soon a running candidate is killed after "stop"
-KEPT_PACKS = 4  # of re-runs; those of the suite's own seeds come back at every request
+KEPT_PACKS = 24  # the latest used: one is a few MB
 TRAINING_FILES = ("train", "stack", "harness", "adam", "tiers", "nets", "candidate")  # what trials depend on inside
 
 log = structlog.get_logger(__name__)
 
 
-class Evaluator:
-    """Measures hypotheses of any kind on one suite, against baselines that went through the very same path.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trained:
+    """The last execution of an arm: on the seeds asked for, or on GRID_SEEDS when that one failed."""
 
-    Thread-safe. Baselines are kept in the journal under kind, suite, seeds, torch version and device, with a digest of
-    their code, of the guest's training code and of all data: what was trained on anything else is trained again.
+    execution: Execution
+    factor: float
+    grid: tuple[Tried, ...]
+
+
+class Evaluator:
+    """Measures hypotheses of any kind on its suites, against baselines that went through the very same path.
+
+    Thread-safe. Wherever a suite is asked for, it may be given by its name or as one made from another with
+    `dataclasses.replace`. Baselines are kept in the journal under kind, suite, seeds, torch version and device, with a
+    digest of their code, of the guest's training code and of all data: what was trained on anything else is trained
+    again.
     """
 
     def __init__(
@@ -47,7 +60,7 @@ class Evaluator:
         sandbox: Sandbox,
         journal: Journal,
         secret: bytes,
-        suites: Callable[[Kind], Suite] = suite_of,
+        suites: Callable[[Kind, str], Suite] = suite_of,
         device: str = "cpu",
         kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
@@ -56,37 +69,43 @@ class Evaluator:
         self._journal = journal
         self._secret = secret
         self._kinds = kinds
-        self._suites = {name: suites(kind) for name, kind in kinds.items()}
+        self._suites = suites
         self._packs: dict[tuple[str, tuple[int, ...]], Pack] = {}  # by identity of the suite, and seeds
-        self._lock = Lock()  # of the packs
+        self._names: dict[tuple[str, tuple[int, ...]], str] = {}  # of every pack that was ever made
+        self._lock = Lock()  # of both
         self._preparing = Lock()  # so that two requests do not train the same baselines
 
-    def suite(self, kind: str) -> Suite:
-        return self._suites[kind]
+    def suite(self, kind: str, suite: str | Suite = SCREENING) -> Suite:
+        """Raises ValueError for a name that is none."""
+        return self._suites(self._kinds[kind], suite) if isinstance(suite, str) else suite
 
-    def identity(self, kind: str) -> str:
-        """What the kind's scores and baselines are kept under."""
-        return self._suites[kind].identity(self._secret)
+    def identity(self, kind: str, suite: str | Suite = SCREENING) -> str:
+        """What the kind's scores and baselines on this suite are kept under."""
+        return self.suite(kind, suite).identity(self._secret)
 
-    def prepare(self, kind: str, seeds: tuple[int, ...]) -> None:
+    def prepare(self, kind: str, seeds: tuple[int, ...], suite: str | Suite = SCREENING) -> None:
         """Train the baselines that are not kept yet, on these seeds and on those that choose each cell's best one.
 
         Raises SandboxError, and EngineError when a baseline of ours does not train.
         """
+        on = self.suite(kind, suite)
         with self._preparing:
             for each in (seeds, SELECTION_SEEDS):
-                kept = {trials.baseline for trials in self._kept(kind, each)}
+                kept = {trials.baseline for trials in self._kept(kind, on, each)}
                 missing = [known for known in self._kinds[kind].baselines if known.name not in kept]
                 if missing:
                     with ThreadPoolExecutor(self._sandbox.parallel) as threads:
-                        list(threads.map(lambda known, s=each: self._train_baseline(kind, known, s), missing))
+                        list(threads.map(lambda known, s=each: self._train_baseline(kind, on, known, s), missing))
 
-    def baseline_trials(self, kind: str, seeds: tuple[int, ...]) -> list[BaselineTrials]:
+    def baseline_trials(
+        self, kind: str, seeds: tuple[int, ...], suite: str | Suite = SCREENING
+    ) -> list[BaselineTrials]:
         """All that figures on `seeds` are computed from: each baseline on these seeds and on SELECTION_SEEDS.
 
         Only what is kept; before `prepare` that may be nothing.
         """
-        return [*self._kept(kind, seeds), *self._kept(kind, SELECTION_SEEDS)]
+        on = self.suite(kind, suite)
+        return [*self._kept(kind, on, seeds), *self._kept(kind, on, SELECTION_SEEDS)]
 
     def measure(
         self,
@@ -97,15 +116,17 @@ class Evaluator:
         tag: str,
         stopped: Callable[[], bool],
         done: Callable[[Score | Verdict], None],
+        suite: str | Suite = SCREENING,
     ) -> list[Score | Verdict]:
         """A score for each hypothesis that trained, a verdict for each that broke or ran into a limit, in their order.
 
         `done` is called in this thread with each result as it comes. Once `stopped` says so nothing more is started,
         what runs is killed, and what has no result by then is left out. Raises SandboxError.
         """
-        self.prepare(kind, seeds)
-        yardstick = Yardstick.of(self.baseline_trials(kind, seeds))
-        waiting, running = deque(hypotheses), dict[Future[Execution], Hypothesis]()
+        on = self.suite(kind, suite)
+        self.prepare(kind, seeds, on)
+        yardstick = Yardstick.of(self.baseline_trials(kind, seeds, on))
+        waiting, running = deque(hypotheses), dict[Future[_Trained], Hypothesis]()
         results: dict[str, Score | Verdict] = {}
         with ThreadPoolExecutor(self._sandbox.parallel) as threads:
             while waiting or running:
@@ -114,18 +135,19 @@ class Evaluator:
                     self._sandbox.kill(tag)
                 while waiting and len(running) < self._sandbox.parallel:
                     hypothesis = waiting.popleft()
-                    running[threads.submit(self._train, kind, hypothesis.source, seeds, tag)] = hypothesis
+                    running[threads.submit(self._train, kind, on, hypothesis.source, seeds, tag)] = hypothesis
                 for future in wait(running, POLL_SECONDS, FIRST_COMPLETED).done:
                     hypothesis = running.pop(future)
-                    execution = future.result()
-                    if execution.check != "stopped":
-                        results[hypothesis.id] = self._judge(kind, hypothesis, execution, seeds, yardstick)
+                    trained = future.result()
+                    if trained.execution.check != "stopped":
+                        results[hypothesis.id] = self._judge(on, hypothesis, trained, seeds, yardstick)
                         done(results[hypothesis.id])
         return [results[hypothesis.id] for hypothesis in hypotheses if hypothesis.id in results]
 
     def _judge(
-        self, kind: str, hypothesis: Hypothesis, execution: Execution, seeds: tuple[int, ...], yardstick: Yardstick
+        self, suite: Suite, hypothesis: Hypothesis, trained: _Trained, seeds: tuple[int, ...], yardstick: Yardstick
     ) -> Score | Verdict:
+        execution = trained.execution
         tier = execution.values.get("tier")
         if execution.outcome is Outcome.FINISHED and tier not in list(Tier):
             return _failed(
@@ -133,11 +155,11 @@ class Evaluator:
             )
         if execution.outcome is not Outcome.FINISHED:
             return _failed(hypothesis, execution, execution.outcome, execution.check, execution.reason)
-        trials = score(execution.arrays, self._pack(kind, seeds).held_out)
+        trials = score(execution.arrays, self._pack(suite, seeds).held_out)
         found = figures(trials, yardstick)
         return Score(
             hypothesis_id=hypothesis.id,
-            suite=self.identity(kind),
+            suite=suite.identity(self._secret),
             seeds=seeds,
             trials=trials,
             b_wr=found.b_wr,
@@ -148,22 +170,28 @@ class Evaluator:
             tier=str(tier),
             sandbox=str(execution.level),
             device=self.device,
+            factor=trained.factor,
+            grid=trained.grid,
         )
 
-    def _train(self, kind: str, source: bytes, seeds: tuple[int, ...], tag: str) -> Execution:
+    def _train(self, kind: str, suite: Suite, source: bytes, seeds: tuple[int, ...], tag: str) -> _Trained:
         """One training on `seeds`, with the factor of the grid that is best on GRID_SEEDS."""
-        grid = self.suite(kind).grid
-        if len(grid) == 1:
-            return self._run(kind, source, seeds, grid, tag)
-        tried = self._run(kind, source, GRID_SEEDS, grid, tag)
-        if tried.outcome is not Outcome.FINISHED:
-            return tried
-        factor = best_factor(tried.arrays, self._pack(kind, GRID_SEEDS).held_out, grid)
-        return self._run(kind, source, seeds, (factor,), tag)
+        factor = suite.grid[0]
+        grid: tuple[Tried, ...] = ()
+        if len(suite.grid) > 1:
+            first = self._run(kind, suite, source, GRID_SEEDS, suite.grid, tag)
+            if first.outcome is not Outcome.FINISHED:
+                return _Trained(execution=first, factor=factor, grid=())
+            grid = tried(first.arrays, self._pack(suite, GRID_SEEDS).held_out, suite.grid)
+            factor = best_factor(grid)
+        return _Trained(execution=self._run(kind, suite, source, seeds, (factor,), tag), factor=factor, grid=grid)
 
-    def _run(self, kind: str, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...], tag: str) -> Execution:
-        prepared = self._pack(kind, seeds)
+    def _run(
+        self, kind: str, suite: Suite, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...], tag: str
+    ) -> Execution:
+        prepared = self._pack(suite, seeds)
         self._sandbox.shelve(prepared.name, prepared.arrays)
+        seconds = SECONDS_PER_SEED * len(seeds) * len(factors) * suite.steps / SCREEN.steps
         return self._sandbox.run(
             Task(
                 action="train",
@@ -172,59 +200,70 @@ class Evaluator:
                 options={**prepared.options, "device": self.device, "factors": list(factors)},
                 pack=prepared.name,
                 expects=prepared.expects(factors),
-                limits=Limits(wall_seconds=SECONDS_PER_SEED * len(seeds) * len(factors)),
+                limits=Limits(wall_seconds=min(seconds, LONGEST_SECONDS)),
                 tag=tag,
             )
         )
 
     # --- baselines
 
-    def _train_baseline(self, kind: str, known: Known, seeds: tuple[int, ...]) -> None:
-        execution = self._train(kind, known.code.encode(), seeds, f"baselines/{kind}")
+    def _train_baseline(self, kind: str, suite: Suite, known: Known, seeds: tuple[int, ...]) -> None:
+        trained = self._train(kind, suite, known.code.encode(), seeds, f"baselines/{kind}")
+        execution = trained.execution
         if execution.outcome is not Outcome.FINISHED:
             raise EngineError(
                 f"the baseline {known.name} ({kind}) was {execution.outcome} in training on seeds {seeds}: "
                 f"{execution.reason}. Baselines must train; look at the sandbox with `conjecture doctor`."
             )
-        log.info("trained a baseline", kind=kind, baseline=known.name, suite=self.identity(kind), seeds=len(seeds))
+        identity = suite.identity(self._secret)
+        log.info("trained a baseline", kind=kind, baseline=known.name, suite=identity, seeds=len(seeds))
         self._journal.record_baseline(
             BaselineTrials(
                 kind=kind,
                 baseline=known.name,
-                suite=self.identity(kind),
+                suite=identity,
                 seeds=seeds,
                 torch_version=self._sandbox.torch_version,
                 device=self.device,
-                trials=score(execution.arrays, self._pack(kind, seeds).held_out),
+                trials=score(execution.arrays, self._pack(suite, seeds).held_out),
                 seconds=execution.seconds,
-                code_digest=self._digest(kind, known, seeds),
+                code_digest=self._digest(kind, suite, known, seeds),
+                factor=trained.factor,
+                grid=trained.grid,
             )
         )
 
-    def _kept(self, kind: str, seeds: tuple[int, ...]) -> list[BaselineTrials]:
-        """In the kind's order of baselines; what is kept under another digest is stale, as if it were not there."""
-        kept = self._journal.baselines(kind, self.identity(kind), seeds, self._sandbox.torch_version, self.device)
-        found = {(trials.baseline, trials.code_digest): trials for trials in kept}
-        wanted = [(known.name, self._digest(kind, known, seeds)) for known in self._kinds[kind].baselines]
+    def _kept(self, kind: str, suite: Suite, seeds: tuple[int, ...]) -> list[BaselineTrials]:
+        """In the kind's order of baselines; what is kept under another digest is stale, as if it were not there.
+
+        So is what an older version kept without its factor of the grid.
+        """
+        identity = suite.identity(self._secret)
+        kept = self._journal.baselines(kind, identity, seeds, self._sandbox.torch_version, self.device)
+        found = {(trials.baseline, trials.code_digest): trials for trials in kept if trials.factor is not None}
+        wanted = [(known.name, self._digest(kind, suite, known, seeds)) for known in self._kinds[kind].baselines]
         return [found[key] for key in wanted if key in found]
 
-    def _digest(self, kind: str, known: Known, seeds: tuple[int, ...]) -> str:
-        digest = hashlib.sha256(self._pack(kind, seeds).name.encode() + b"\0" + known.code.encode() + b"\0")
+    def _digest(self, kind: str, suite: Suite, known: Known, seeds: tuple[int, ...]) -> str:
+        names = [self._name(suite, each) for each in ((seeds, GRID_SEEDS) if len(suite.grid) > 1 else (seeds,))]
+        digest = hashlib.sha256("\0".join([*names, known.code, ""]).encode())
         digest.update(_training_code())
         return digest.hexdigest()
 
     # --- packs
 
-    def _pack(self, kind: str, seeds: tuple[int, ...]) -> Pack:
-        key = self.identity(kind), seeds
+    def _pack(self, suite: Suite, seeds: tuple[int, ...]) -> Pack:
+        key = suite.identity(self._secret), seeds
         with self._lock:
-            found = self._packs.pop(key, None) or pack(self.suite(kind), self._secret, seeds)
+            found = self._packs.pop(key, None) or pack(suite, self._secret, seeds)
             self._packs[key] = found  # the latest used is last
-            lasting = {SELECTION_SEEDS, GRID_SEEDS} | {each.seeds for each in self._suites.values()}
-            reruns = [kept for kept in self._packs if kept[1] not in lasting]
-            for oldest in reruns[:-KEPT_PACKS]:
+            self._names[key] = found.name
+            for oldest in list(self._packs)[:-KEPT_PACKS]:
                 del self._packs[oldest]
             return found
+
+    def _name(self, suite: Suite, seeds: tuple[int, ...]) -> str:
+        return self._names.get((suite.identity(self._secret), seeds)) or self._pack(suite, seeds).name
 
 
 def _failed(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.score import Trial
+from engine.score import Trial, Tried
 from sandbox.execution import Array
 
 WORST = 10.0  # how many times the lowest loss a trial counts at most when a factor is chosen: one cell must not decide
@@ -43,29 +43,36 @@ def score(predictions: Mapping[str, Array], held_out: HeldOut) -> tuple[Trial, .
             dataset, seed, classes = held_out.replicas[replica]
             outputs = predictions[architecture][:, replica].astype(np.float64)
             targets = held_out.targets[:, replica]
-            loss, accuracy = None, None
+            loss, accuracy, final = None, None, None
             if np.isfinite(outputs).all():
                 read = _regression if classes is None else _classification
-                loss, accuracy = read(outputs[..., : classes or 1], targets)
-            trials.append(Trial(cell=f"{dataset}/{architecture}", seed=seed, loss=loss, accuracy=accuracy))
+                own = outputs[..., : classes or 1]
+                loss, accuracy = read(own, targets)
+                final, _ = read(own[-1:], targets[-1:])
+            cell = f"{dataset}/{architecture}"
+            trials.append(Trial(cell=cell, seed=seed, loss=loss, accuracy=accuracy, final_loss=final))
     return tuple(trials)
 
 
-def best_factor(predictions: Mapping[str, Array], held_out: HeldOut, factors: Sequence[float]) -> float:
-    """The factor of the grid with the lowest losses, each over the lowest that any factor has in its trial.
-
-    Predictions {architecture: [checkpoints, factors * r, examples, 10]}, the first factor first. A trial that diverged
-    counts as WORST times the lowest loss. Equal factors: the first in the grid.
-    """
+def tried(predictions: Mapping[str, Array], held_out: HeldOut, factors: Sequence[float]) -> tuple[Tried, ...]:
+    """How each factor of the grid did. Predictions {architecture: [checkpoints, factors * r, examples, 10]}."""
     found = []
-    for number in range(len(factors)):
+    for number, factor in enumerate(factors):
         own = {a: p[:, number * n : (number + 1) * n] for a, n in held_out.stacks.items() for p in [predictions[a]]}
-        found.append([np.inf if trial.loss is None else trial.loss for trial in score(own, held_out)])
-    losses = np.array(found)
+        found.append(Tried(factor=factor, losses=tuple(trial.loss for trial in score(own, held_out))))
+    return tuple(found)
+
+
+def best_factor(grid: Sequence[Tried]) -> float:
+    """The factor with the lowest losses, each over the lowest that any factor has in its trial.
+
+    A trial that diverged counts as WORST times the lowest loss. Equal factors: the first in the grid.
+    """
+    losses = np.array([[np.inf if loss is None else loss for loss in one.losses] for one in grid])
     lowest = np.maximum(losses.min(0), np.finfo(np.float64).tiny)
     with np.errstate(invalid="ignore"):
         relative = np.where(np.isfinite(losses), losses / lowest, WORST)
-    return factors[int(np.minimum(relative, WORST).mean(1).argmin())]
+    return grid[int(np.minimum(relative, WORST).mean(1).argmin())].factor
 
 
 def _classification(logits: NDArray[np.float64], targets: NDArray[np.float32]) -> tuple[float, float]:

@@ -26,3 +26,4 @@ class Request:
     asked_by: str
     created_at: datetime  # aware, UTC
     counts: tuple[int, ...] = ()  # how many of each kind, in the order of `kinds`; they add up to `count`
+    suite: str = "screen"  # the name of the suite that they are measured on: see suite.py

@@ -26,6 +26,7 @@ from engine.ranking import Ranking
 from engine.request import Request, Strategy
 from engine.reward import Landmark, landmarks, predictor
 from engine.score import BaselineTrials, Score
+from engine.suite import FULL, SCREENING
 from engine.validate import validate
 from engine.verdict import Verdict
 from sandbox.execution import Sandbox
@@ -209,38 +210,50 @@ class Research:
     # --- measure
 
     def prepare(self, request_id: str) -> None:
-        """Train the baselines that are not kept yet."""
-        for kind in self._journal.request(request_id).kinds:
-            self._evaluator.prepare(kind, self._evaluator.suite(kind).seeds)
+        """Train the baselines that are not kept yet: on the request's suite, and for the choice on the screening."""
+        request = self._journal.request(request_id)
+        for kind in request.kinds:
+            for suite in dict.fromkeys((SCREENING, request.suite)):
+                self._evaluator.prepare(kind, self._evaluator.suite(kind, suite).seeds, suite)
 
-    def baseline_trials(self, kind: str) -> list[BaselineTrials]:
-        """Each baseline on the screening seeds, and on those that choose each cell's best one."""
-        return self._evaluator.baseline_trials(kind, self._evaluator.suite(kind).seeds)
+    def baseline_trials(self, kind: str, suite: str = SCREENING) -> list[BaselineTrials]:
+        """Each baseline on the suite's own seeds, and on those that choose each cell's best one."""
+        return self._evaluator.baseline_trials(kind, self._evaluator.suite(kind, suite).seeds, suite)
 
-    def references_in(self, kind: str) -> list[BaselineTrials]:
-        """Each baseline on the screening seeds alone: what stands beside a hypothesis, trial by trial."""
-        return [one for one in self.baseline_trials(kind) if one.seeds == self._evaluator.suite(kind).seeds]
+    def references_in(self, kind: str, suite: str = SCREENING) -> list[BaselineTrials]:
+        """Each baseline on the suite's own seeds alone: what stands beside a hypothesis, trial by trial."""
+        seeds = self._evaluator.suite(kind, suite).seeds
+        return [one for one in self.baseline_trials(kind, suite) if one.seeds == seeds]
+
+    def scores(self, request: Request, kind: str) -> tuple[list[Score], list[Score]]:
+        """Of a kind on the request's suite: those on the suite's own seeds, and the re-runs."""
+        seeds = self._evaluator.suite(kind, request.suite).seeds
+        identity = self._evaluator.identity(kind, request.suite)
+        known = {hypothesis.id for hypothesis in self._proposed(request, kind)}
+        found = [s for s in self._journal.scores(request.id) if s.suite == identity and s.hypothesis_id in known]
+        return [s for s in found if s.seeds == seeds], [s for s in found if s.seeds != seeds]
 
     def unmeasured(self, request_id: str) -> list[str]:
-        choices = self._journal.choices(request_id)
-        scored = {score.hypothesis_id for score in self._journal.scores(request_id)}
+        choices, request = self._journal.choices(request_id), self._journal.request(request_id)
         return [
             hypothesis.id
-            for kind in self._journal.request(request_id).kinds
+            for kind in request.kinds
+            for scored in [{score.hypothesis_id for score in self.scores(request, kind)[0]}]
             for hypothesis, _ in self.candidates(request_id, kind)
             if hypothesis.id in choices and choices[hypothesis.id].measured and hypothesis.id not in scored
         ]
 
     def measure(self, request_id: str, hypothesis_ids: Sequence[str], done: Callable[[], None] = lambda: None) -> None:
-        """Measure on the screening suite; `done` is called after each. Stops between candidates when asked to."""
+        """Measure on the request's suite; `done` is called after each. Stops between candidates when asked to."""
         wanted = set(hypothesis_ids) & set(self.unmeasured(request_id))
-        for kind in self._journal.request(request_id).kinds:
+        request = self._journal.request(request_id)
+        for kind in request.kinds:
             hypotheses = [h for h, _ in self.candidates(request_id, kind) if h.id in wanted]
-            self._measure(request_id, kind, hypotheses, self._evaluator.suite(kind).seeds, done)
+            self._measure(request, kind, hypotheses, self._evaluator.suite(kind, request.suite).seeds, done)
 
     def _measure(
         self,
-        request_id: str,
+        request: Request,
         kind: str,
         hypotheses: Sequence[Hypothesis],
         seeds: tuple[int, ...],
@@ -258,43 +271,44 @@ class Research:
                 hypotheses,
                 kind,
                 seeds,
-                tag=request_id,
-                stopped=lambda: self._journal.stopped(request_id),
+                tag=request.id,
+                stopped=lambda: self._journal.stopped(request.id),
                 done=record,
+                suite=request.suite,
             )
 
     def rerun(self, request_id: str) -> None:
-        """Measure the top of each kind again on seeds that nothing has seen, with the baselines beside."""
-        for ranking in self.rankings(request_id):
-            seeds = fresh_seeds(request_id, self._evaluator.suite(ranking.kind).seeds)
+        """Measure the top of each kind again on seeds that nothing has seen, with the baselines beside.
+
+        Not on the full suite, whose own seeds nothing else has seen.
+        """
+        request = self._journal.request(request_id)
+        for ranking in self.rankings(request_id) if request.suite != FULL.name else ():
+            seeds = fresh_seeds(request_id, self._evaluator.suite(ranking.kind, request.suite).seeds)
             done = {score.hypothesis_id for score in self._journal.scores(request_id) if score.seeds == seeds}
             top = [place.hypothesis for place in ranking.places[:RERUN_TOP] if place.hypothesis.id not in done]
-            if top:
-                self._evaluator.prepare(ranking.kind, seeds)
-                self._measure(request_id, ranking.kind, top, seeds, lambda: None)
+            self._measure(request, ranking.kind, top, seeds, lambda: None)
 
     # --- rank
 
     def rankings(self, request_id: str) -> list[Ranking]:
         """One ranking a kind, from what the journal holds now."""
         request = self._journal.request(request_id)
-        screened = {kind: self._evaluator.suite(kind).seeds for kind in request.kinds}
-        scores = self._journal.scores(request_id)
-        verdicts = self._journal.verdicts(request_id)
-        return [
-            rank(
-                request_id=request_id,
-                kind=self._kinds[kind],
-                hypotheses=self._proposed(request, kind),
-                verdicts=verdicts,
-                scores=[score for score in scores if score.seeds == screened[kind]],
-                baselines=self.baseline_trials(kind),
-                reruns=[score for score in scores if score.seeds != screened[kind]],
-                generator_faults=self._journal.generator_faults(request_id),
-                stopped=self._journal.stopped(request_id),
-            )
-            for kind in request.kinds
-        ]
+        return [self._ranking(request, kind) for kind in request.kinds]
+
+    def _ranking(self, request: Request, kind: str) -> Ranking:
+        scores, reruns = self.scores(request, kind)
+        return rank(
+            request_id=request.id,
+            kind=self._kinds[kind],
+            hypotheses=self._proposed(request, kind),
+            verdicts=self._journal.verdicts(request.id),
+            scores=scores,
+            baselines=self.baseline_trials(kind, request.suite),
+            reruns=reruns,
+            generator_faults=self._journal.generator_faults(request.id),
+            stopped=self._journal.stopped(request.id),
+        )
 
     def tally(self, request_id: str) -> Tally:
         hypotheses = self._journal.hypotheses(request_id)

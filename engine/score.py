@@ -22,6 +22,15 @@ class Trial:
     seed: int
     loss: float | None  # held-out log-loss (squared error for regression), read by the host; None: it diverged
     accuracy: float | None  # share correct, R2 for regression; None: it diverged
+    final_loss: float | None = None  # the same loss at the last checkpoint alone; None: it diverged, or is not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A factor of the grid, and how an arm did with it on GRID_SEEDS."""
+
+    factor: float
+    losses: tuple[float | None, ...]  # in the order of the suite's cells; None: it diverged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +38,7 @@ class Score:
     """Figures of one hypothesis on one set of trials. All are functions of `trials` and the baselines' trials."""
 
     hypothesis_id: str
-    suite: str  # name and version, e.g. `screen-1`
+    suite: str  # identity, e.g. `screen-3/3fa90c1d`
     seeds: tuple[int, ...]
     trials: tuple[Trial, ...]
     b_wr: Estimate  # share of (baseline, trial) pairs won, a tie counts one half
@@ -40,6 +49,8 @@ class Score:
     tier: str  # how the candidate was batched: direct, vmap or loop
     sandbox: str
     device: str
+    factor: float | None = None  # of the grid, which it was trained with; None: measured before this was kept
+    grid: tuple[Tried, ...] = ()  # what the factor was chosen from; empty for a grid of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +66,5 @@ class BaselineTrials:
     trials: tuple[Trial, ...]
     seconds: float
     code_digest: str  # of the baseline's source and the guest's training code
+    factor: float | None = None  # as in Score
+    grid: tuple[Tried, ...] = ()

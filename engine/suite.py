@@ -21,6 +21,9 @@ from sandbox.guest.nets import ARCHITECTURES, INPUTS, OUTPUTS, initial
 
 SELECTION_SEEDS = tuple(range(1001, 1009))  # choose each cell's best baseline, apart from the seeds that measure
 GRID_SEEDS = (2001,)  # choose an arm's factor of the grid, apart from both
+LEARNING_RATES = (1.0, 1 / 3, 1 / 9)  # of the full suite, over the suite's own, which is the screening's
+ORDERED = 2  # the first data sets have inputs in an order, for which a convolution makes sense
+REGRESSIONS = frozenset({"teacher", "friedman1", "diabetes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +63,13 @@ class Suite:
         return f"{self.name}-{self.version}/{digest[:8]}"
 
 
-DATASETS = ("digits", "mnist1d", "spirals", "teacher", "friedman1")
-ORDERED = 2  # the first so many have inputs in an order, for which a convolution makes sense
-CLASSIFYING = 3  # the first so many have classes
+SCREENING = "screen"  # the suite that everything is measured on unless another one is asked for
 
 SCREEN = Suite(
-    name="screen",
-    version=2,
-    datasets=DATASETS,
-    architectures={"mlp2": 5, "mlp4": 5, "res": 5, "cnn": ORDERED},
+    name=SCREENING,
+    version=3,
+    datasets=("digits", "mnist1d", "spirals", "teacher", "friedman1"),
+    architectures={"mlp2": 5, "mlp4": 5, "res": 5, "cnn": 2},
     seeds=(0, 1),
     width=32,
     batch=32,
@@ -77,21 +78,42 @@ SCREEN = Suite(
     checkpoints=(38, 40, 42, 44, 46, 48),  # the last quarter
     examples=64,
 )
+STANDARD = replace(SCREEN, name="standard", version=1, seeds=(0, 1, 2, 3))
+FULL = replace(
+    SCREEN,
+    name="full",
+    version=1,
+    # With real measurements and photographs, which the light suites never see.
+    datasets=(
+        *("digits", "mnist1d", "spirals", "photographs", "breast_cancer", "wine"),
+        *("teacher", "friedman1", "diabetes"),
+    ),
+    architectures={"mlp2": 9, "mlp4": 9, "res": 9, "cnn": 2},
+    seeds=(101, 102, 103, 104),
+    steps=320,
+    checkpoints=(250, 264, 278, 292, 306, 320),
+    grid=LEARNING_RATES,
+)
+SUITES: Mapping[str, Suite] = {suite.name: suite for suite in (SCREEN, STANDARD, FULL)}
 
 
-def suite_of(kind: Kind, name: str = "screen") -> Suite:
-    """The suite of this name as components of the kind need it. Raises ValueError for a name that is none."""
-    conditions = kind.conditions
-    if name != "screen":
-        raise ValueError(f"there is no suite {name!r}; it must be screen")
-    datasets = DATASETS if conditions.regression else DATASETS[:CLASSIFYING]
+def suite_of(kind: Kind, name: str = SCREENING) -> Suite:
+    """The suite of this name as components of the kind need it. Raises ValueError for a name that is none.
+
+    The kind says which architectures, data sets and metric make sense, how many seeds its screening takes (the standard
+    suite has twice as many), and its grid; in the full suite a kind without one takes the best of LEARNING_RATES.
+    """
+    if name not in SUITES:
+        raise ValueError(f"there is no suite {name!r}; expected one of {', '.join(SUITES)}")
+    suite, conditions = SUITES[name], kind.conditions
+    datasets = tuple(d for d in suite.datasets if conditions.regression or d not in REGRESSIONS)
     return replace(
-        SCREEN,
+        suite,
         datasets=datasets,
         architectures={a: ORDERED if a == "cnn" else len(datasets) for a in conditions.architectures},
-        seeds=tuple(range(conditions.seeds)),
+        seeds=suite.seeds if name == FULL.name else tuple(range(conditions.seeds * len(suite.seeds) // 2)),
         metric=conditions.metric,
-        grid=conditions.grid,
+        grid=conditions.grid if len(conditions.grid) > 1 else suite.grid,
         rows=conditions.rows,
     )
 
@@ -172,13 +194,13 @@ class _Drawn:
 
     @staticmethod
     def of(suite: Suite, secret: bytes, data: Dataset, seed: int) -> _Drawn:
-        rng = generator(secret, suite.name, suite.version, data.name, seed)
-        order = _shuffled(len(data.training), suite.steps * suite.batch, rng).reshape(suite.steps, suite.batch)
-        asked = _shuffled(len(data.held_out), len(suite.checkpoints) * suite.examples, rng)
+        names = (secret, suite.name, suite.version, data.name, seed)
+        order = _shuffled(len(data.training), suite.steps * suite.batch, generator(*names, "order"))
+        asked = _shuffled(len(data.held_out), len(suite.checkpoints) * suite.examples, generator(*names, "asked"))
         return _Drawn(
-            order=order,
+            order=order.reshape(suite.steps, suite.batch),
             asked=asked.reshape(len(suite.checkpoints), suite.examples),
-            component_seed=int(rng.integers(1 << 48)),
+            component_seed=int(generator(*names, "component").integers(1 << 48)),
         )
 
 

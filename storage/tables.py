@@ -17,7 +17,7 @@ from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
 from engine.journal import Choice, Snapshot
 from engine.request import Request, Strategy
-from engine.score import BaselineTrials, Estimate, Score, Trial
+from engine.score import BaselineTrials, Estimate, Score, Trial, Tried
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Outcome
 from storage.arrays import pack, unpack
@@ -50,6 +50,7 @@ class RequestRow(SQLModel, table=True):
     purpose: str = Field(sa_type=Words)
     asked_by: str = Field(sa_type=Words)
     created_at: datetime = Field(sa_type=Instant)
+    suite: str
 
     @classmethod
     def of(cls, request: Request) -> RequestRow:
@@ -63,6 +64,7 @@ class RequestRow(SQLModel, table=True):
             purpose=request.purpose,
             asked_by=request.asked_by,
             created_at=request.created_at,
+            suite=request.suite,
         )
 
     def value(self) -> Request:
@@ -76,6 +78,7 @@ class RequestRow(SQLModel, table=True):
             purpose=self.purpose,
             asked_by=self.asked_by,
             created_at=self.created_at,
+            suite=self.suite,
         )
 
 
@@ -231,6 +234,8 @@ class ScoreRow(SQLModel, table=True):
     tier: str
     sandbox: str
     device: str
+    factor: float | None
+    grid: list[list[Any]] | None = Field(sa_type=Json)
 
     @classmethod
     def of(cls, score: Score) -> ScoreRow:
@@ -247,6 +252,8 @@ class ScoreRow(SQLModel, table=True):
             tier=score.tier,
             sandbox=str(score.sandbox),
             device=score.device,
+            factor=score.factor,
+            grid=_grid_as_json(score.grid),
         )
 
     def value(self) -> Score:
@@ -263,6 +270,8 @@ class ScoreRow(SQLModel, table=True):
             tier=self.tier,
             sandbox=self.sandbox,
             device=self.device,
+            factor=self.factor,
+            grid=_grid(self.grid),
         )
 
 
@@ -284,15 +293,17 @@ class BaselineRow(SQLModel, table=True):
     code_digest: str
     trials: list[list[Any]] = Field(sa_type=Json)
     seconds: float
+    factor: float | None
+    grid: list[list[Any]] | None = Field(sa_type=Json)
 
     @classmethod
     def of(cls, known: BaselineTrials) -> BaselineRow:
-        plain = {name: getattr(known, name) for name in BaselineTrials.__slots__ if name != "trials"}
-        return cls(**plain, trials=_trials_as_json(known.trials))
+        plain = {name: getattr(known, name) for name in BaselineTrials.__slots__ if name not in ("trials", "grid")}
+        return cls(**plain, trials=_trials_as_json(known.trials), grid=_grid_as_json(known.grid))
 
     def value(self) -> BaselineTrials:
-        plain = {name: getattr(self, name) for name in BaselineTrials.__slots__ if name != "trials"}
-        return BaselineTrials(**plain, trials=_trials(self.trials))
+        plain = {name: getattr(self, name) for name in BaselineTrials.__slots__ if name not in ("trials", "grid")}
+        return BaselineTrials(**plain, trials=_trials(self.trials), grid=_grid(self.grid))
 
 
 class FeedbackRow(SQLModel, table=True):
@@ -356,8 +367,20 @@ def _estimate(row: list[float]) -> Estimate:
 
 
 def _trials_as_json(trials: tuple[Trial, ...]) -> list[list[Any]]:
-    return [[trial.cell, trial.seed, trial.loss, trial.accuracy] for trial in trials]
+    return [[trial.cell, trial.seed, trial.loss, trial.accuracy, trial.final_loss] for trial in trials]
 
 
 def _trials(rows: list[list[Any]]) -> tuple[Trial, ...]:
-    return tuple(Trial(cell=cell, seed=seed, loss=loss, accuracy=accuracy) for cell, seed, loss, accuracy in rows)
+    """Rows of the first version have no final loss."""
+    return tuple(
+        Trial(cell=cell, seed=seed, loss=loss, accuracy=accuracy, final_loss=final[0] if final else None)
+        for cell, seed, loss, accuracy, *final in rows
+    )
+
+
+def _grid_as_json(grid: tuple[Tried, ...]) -> list[list[Any]] | None:
+    return [[one.factor, *one.losses] for one in grid] or None
+
+
+def _grid(rows: list[list[Any]] | None) -> tuple[Tried, ...]:
+    return tuple(Tried(factor=factor, losses=tuple(losses)) for factor, *losses in rows or [])

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.evaluate import Evaluator
+from engine.evaluate import KEPT_PACKS, Evaluator
+from engine.heldout import best_factor
 from engine.hypothesis import Hypothesis
 from engine.memory import MemoryJournal
 from engine.request import Strategy
@@ -136,7 +137,10 @@ def evaluator(
     secret: bytes = SECRET,
     kinds: Mapping[str, Kind] = KINDS,
 ) -> Evaluator:
-    return Evaluator(sandbox=sandbox, journal=journal or MemoryJournal(), secret=secret, suites=lambda kind: suite, kinds=kinds)
+    def suites(kind: Kind, name: str) -> Suite:
+        return suite if name == "screen" else replace(suite, name=name, seeds=(*suite.seeds, 7))
+
+    return Evaluator(sandbox=sandbox, journal=journal or MemoryJournal(), secret=secret, suites=suites, kinds=kinds)
 
 
 def measured(
@@ -183,7 +187,7 @@ def test_another_secret_suite_torch_or_device_has_baselines_of_its_own(prepared:
         evaluator(HereSandbox(), prepared, secret=b"another"),
         evaluator(HereSandbox(), prepared, suite=replace(SUITE, learning_rate=0.01)),
         evaluator(other_torch, prepared),
-        Evaluator(sandbox=HereSandbox(), journal=prepared, secret=SECRET, suites=lambda kind: SUITE, device="cuda"),
+        Evaluator(sandbox=HereSandbox(), journal=prepared, secret=SECRET, suites=lambda *_: SUITE, device="cuda"),
     ]
     assert all(stranger.baseline_trials("activation", SEEDS) == [] for stranger in strangers)
 
@@ -337,3 +341,76 @@ def test_fresh_seeds_are_measured_against_baselines_on_the_same_seeds(prepared: 
 
 def test_before_anything_is_prepared_there_are_no_baselines_to_show() -> None:
     assert evaluator(HereSandbox()).baseline_trials("activation", SEEDS) == []
+
+
+# --- grids
+
+
+GRIDDED = replace(SUITE, grid=(0.1, 1.0, 10.0))
+
+
+@pytest.fixture(scope="module")
+def gridded() -> Evaluator:
+    """Prepared on a suite where every arm takes its best learning rate."""
+    torch.set_num_threads(1)
+    by = evaluator(HereSandbox(), suite=GRIDDED)
+    by.prepare("activation", SEEDS)
+    return by
+
+
+def test_an_arm_is_scored_with_the_factor_that_its_grid_names_best(gridded: Evaluator) -> None:
+    (score,) = measured(gridded, SILU)
+    assert isinstance(score, Score)
+    assert [one.factor for one in score.grid] == [0.1, 1.0, 10.0]
+    assert all(len(one.losses) == len(SUITE.cells) for one in score.grid)
+    assert score.factor == best_factor(score.grid) != 0.1  # four steps at a tenth of the rate learn next to nothing
+
+
+def test_baselines_keep_their_factor_and_grid(gridded: Evaluator) -> None:
+    for trials in gridded.baseline_trials("activation", SEEDS):
+        assert trials.factor == best_factor(trials.grid)
+
+
+def test_a_copy_of_a_baseline_takes_the_same_factor_and_ties_with_it(gridded: Evaluator) -> None:
+    copied = next(known for known in KINDS["activation"].baselines if known.name == "Mish")
+    kept = next(t for t in gridded.baseline_trials("activation", SEEDS) if t.baseline == "Mish")
+    (score,) = measured(gridded, hypothesis("copy", copied.code))
+    assert isinstance(score, Score)
+    assert (score.trials, score.grid) == (kept.trials, kept.grid)
+
+
+def test_what_breaks_on_the_grid_has_a_verdict(gridded: Evaluator) -> None:
+    (verdict,) = measured(gridded, BROKEN)
+    assert isinstance(verdict, Verdict)
+
+
+def test_a_baseline_that_was_kept_without_its_factor_is_trained_again(prepared: MemoryJournal) -> None:
+    journal, sandbox = copy_of(prepared), HereSandbox()
+    by = evaluator(sandbox, journal)
+    old = by.baseline_trials("activation", SEEDS)[0]
+    journal.record_baseline(replace(old, factor=None))
+    by.prepare("activation", SEEDS)
+    assert len(sandbox.tasks) == 1
+    assert by.baseline_trials("activation", SEEDS)[0].factor == 1.0
+
+
+# --- several suites
+
+
+def test_a_suite_of_another_name_has_seeds_scores_and_baselines_of_its_own(prepared: MemoryJournal) -> None:
+    by = evaluator(HereSandbox(), copy_of(prepared))
+    seeds = by.suite("activation", "standard").seeds
+    assert by.baseline_trials("activation", seeds, "standard") == []
+    (score,) = by.measure(
+        [SILU], "activation", seeds, tag="r1", stopped=lambda: False, done=lambda result: None, suite="standard"
+    )
+    assert isinstance(score, Score)
+    assert score.suite == by.identity("activation", "standard") != by.identity("activation")
+    assert {trials.suite for trials in by.baseline_trials("activation", seeds, "standard")} == {score.suite}
+
+
+def test_memory_does_not_grow_with_the_seeds_that_were_ever_used(prepared: MemoryJournal) -> None:
+    by = evaluator(HereSandbox(), prepared)
+    for seed in range(2 * KEPT_PACKS):
+        by.baseline_trials("activation", (seed,))
+    assert len(by._packs) <= KEPT_PACKS

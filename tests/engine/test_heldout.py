@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, r2_score
 
-from engine.heldout import HeldOut, score
-from engine.score import Trial
+from engine.heldout import HeldOut, best_factor, score, tried
+from engine.score import Trial, Tried
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
 
@@ -74,3 +74,28 @@ def test_huge_but_finite_predictions_have_a_finite_loss() -> None:
     for trial in score(predictions, labels)[:2]:
         assert trial.loss is not None
         assert np.isfinite(trial.loss)
+
+
+def test_the_final_loss_is_that_of_the_last_checkpoint_alone() -> None:
+    labels, predictions = held_out(4)
+    last = HeldOut(replicas=labels.replicas, targets=labels.targets[1:], stacks=labels.stacks)
+    alone = score({name: array[1:] for name, array in predictions.items()}, last)
+    assert [trial.final_loss for trial in score(predictions, labels)] == [trial.loss for trial in alone]
+
+
+def test_each_factor_of_a_grid_is_read_from_its_own_share_of_the_stack() -> None:
+    labels, one = held_out(5)
+    _, two = held_out(6)
+    both = {name: np.concatenate([one[name], two[name]], 1) for name in one}
+    for found, alone in zip(tried(both, labels, (0.5, 2.0)), (one, two), strict=True):
+        assert found.losses == tuple(trial.loss for trial in score(alone, labels))
+
+
+def test_the_best_factor_has_the_lowest_relative_losses_and_a_divergence_counts_ten_times_at_most() -> None:
+    def best(*losses: tuple[float | None, ...]) -> float:
+        return best_factor([Tried(factor=float(number), losses=own) for number, own in enumerate(losses)])
+
+    assert best((1.0, 100.0), (1.1, 80.0)) == 1.0
+    assert best((1.0, None), (2.0, 1.0)) == 1.0
+    assert best((0.001, 2.0, 2.0), (1000.0, 1.0, 1.0)) == 0.0
+    assert best((None, 2.0), (None, 2.0)) == 0.0

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from engine.datasets import load
-from engine.suite import SCREEN, SELECTION_SEEDS, Pack, pack
+from engine.suite import FULL, GRID_SEEDS, SCREEN, SELECTION_SEEDS, STANDARD, SUITES, Pack, Suite, pack, suite_of
+from sandbox.guest.components.kind import Kind
+from sandbox.guest.components.kinds import KINDS
 from sandbox.guest.nets import ARCHITECTURES
 
 SECRET = b"of these tests"
@@ -24,9 +26,57 @@ def test_the_screen_is_34_trials_on_17_cells() -> None:
     assert len(SCREEN.cells) * len(SCREEN.seeds) == 34
 
 
-def test_predictions_are_read_in_the_last_quarter() -> None:
-    assert min(SCREEN.checkpoints) > 0.75 * SCREEN.steps
-    assert max(SCREEN.checkpoints) == SCREEN.steps
+def test_the_standard_suite_is_the_screen_with_twice_the_seeds() -> None:
+    assert len(STANDARD.cells) * len(STANDARD.seeds) == 68
+    for kind in KINDS.values():
+        screen, standard = suite_of(kind), suite_of(kind, "standard")
+        assert standard == replace(
+            screen, name="standard", version=STANDARD.version, seeds=tuple(range(2 * len(screen.seeds)))
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_the_full_suite_is_longer_on_fresh_seeds_and_more_data_with_a_grid_for_every_kind(kind: Kind) -> None:
+    full = suite_of(kind, "full")
+    lighter = [suite_of(kind), suite_of(kind, "standard")]
+    assert all(full.steps > 4 * other.steps and not set(full.seeds) & set(other.seeds) for other in lighter)
+    assert not set(full.seeds) & {*SELECTION_SEEDS, *GRID_SEEDS}
+    assert {"breast_cancer", "wine", "photographs"} <= set(full.datasets) - set(lighter[0].datasets)
+    assert len(full.grid) >= 3
+    assert 1.0 in full.grid
+
+
+def test_a_kind_without_a_grid_takes_the_best_of_three_learning_rates_in_the_full_suite_alone() -> None:
+    grids = {name: suite_of(KINDS["activation"], name).grid for name in SUITES}
+    assert grids == {"screen": (1.0,), "standard": (1.0,), "full": FULL.grid}
+    assert suite_of(KINDS["regularizer"], "full").grid == KINDS["regularizer"].conditions.grid
+
+
+def test_every_suite_can_be_stacked_for_every_kind() -> None:
+    suites = [suite_of(kind, name) for kind in KINDS.values() for name in SUITES]
+    for suite in {suite.identity(SECRET): suite for suite in suites}.values():
+        small = pack(replace(suite, steps=2, checkpoints=(1, 2)), SECRET, (1,))
+        assert sum(small.held_out.stacks.values()) == len(suite.cells)
+
+
+def test_a_suite_that_is_none_is_refused_with_the_names_of_those_that_are() -> None:
+    with pytest.raises(ValueError, match="no suite 'huge'; expected one of screen, standard, full"):
+        suite_of(KINDS["activation"], "huge")
+
+
+def test_more_steps_begin_as_fewer_do_and_are_asked_the_same() -> None:
+    """So that a baseline that is trained for longer is compared on the very same trials."""
+    longer = replace(SCREEN, steps=60, checkpoints=(48, 50, 53, 55, 58, 60))
+    one, other = pack(SCREEN, SECRET, (0,)), pack(longer, SECRET, (0,))
+    assert np.array_equal(one.arrays["order"], other.arrays["order"][: SCREEN.steps])
+    assert np.array_equal(one.held_out.targets, other.held_out.targets)
+    assert np.array_equal(one.arrays["mlp2.0"], other.arrays["mlp2.0"])
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=list(SUITES))
+def test_predictions_are_read_in_the_last_quarter(suite: Suite) -> None:
+    assert min(suite.checkpoints) > 0.75 * suite.steps
+    assert max(suite.checkpoints) == suite.steps
 
 
 def test_the_identity_changes_with_the_secret_and_with_the_definition() -> None:
@@ -34,10 +84,10 @@ def test_the_identity_changes_with_the_secret_and_with_the_definition() -> None:
         SCREEN.identity(SECRET),
         SCREEN.identity(b"another"),
         replace(SCREEN, steps=47).identity(SECRET),
-        replace(SCREEN, version=3).identity(SECRET),
+        replace(SCREEN, version=99).identity(SECRET),
     }
     assert len(found) == 4
-    assert SCREEN.identity(SECRET).startswith("screen-2/")
+    assert SCREEN.identity(SECRET).startswith(f"screen-{SCREEN.version}/")
     assert SECRET.hex() not in SCREEN.identity(SECRET)
 
 

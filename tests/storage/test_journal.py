@@ -21,7 +21,7 @@ from engine.hypothesis import Hypothesis
 from engine.journal import Choice, Journal, Snapshot
 from engine.memory import MemoryJournal
 from engine.request import Request, Strategy
-from engine.score import BaselineTrials, Estimate, Score, Trial
+from engine.score import BaselineTrials, Estimate, Score, Trial, Tried
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Outcome
 from storage.journal import SqlJournal
@@ -37,8 +37,18 @@ zones = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
 instants = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=zones)
 estimates = st.builds(Estimate, value=floats, low=floats, high=floats)
 trials = st.lists(
-    st.builds(Trial, cell=texts, seed=counts, loss=st.none() | floats, accuracy=st.none() | floats), max_size=3
+    st.builds(
+        Trial,
+        cell=texts,
+        seed=counts,
+        loss=st.none() | floats,
+        accuracy=st.none() | floats,
+        final_loss=st.none() | floats,
+    ),
+    max_size=3,
 ).map(tuple)
+tried = st.builds(Tried, factor=floats, losses=st.lists(st.none() | floats, max_size=3).map(tuple))
+grids = st.fixed_dictionaries({"factor": st.none() | floats, "grid": st.lists(tried, max_size=3).map(tuple)})
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | floats | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -165,6 +175,7 @@ def test_a_request_comes_back_as_it_was(journal: Journal, data: st.DataObject) -
         purpose=data.draw(texts),
         asked_by=data.draw(texts),
         created_at=data.draw(instants),
+        suite=data.draw(st.sampled_from(["screen", "full"])),
     )
     journal.record_request(request)
     assert journal.request("r1") == request
@@ -222,18 +233,18 @@ def test_a_choice_comes_back_as_it_was(journal: Journal, data: st.DataObject) ->
 
 
 @anything
-@given(seeds=seed_lists, trials=trials, b_wr=estimates, bsota_wr=estimates, effect=estimates, seconds=floats)
-def test_a_score_comes_back_as_it_was(journal: Journal, **drawn: Any) -> None:
+@given(grid=grids, seeds=seed_lists, trials=trials, b_wr=estimates, bsota_wr=estimates, effect=estimates)
+def test_a_score_comes_back_as_it_was(journal: Journal, grid: dict[str, Any], **drawn: Any) -> None:
     begin(journal)
-    score = a_score(**drawn)
+    score = a_score(**drawn, **grid)
     journal.record_score(score)
     assert score in journal.scores("r1")
 
 
 @anything
-@given(seeds=seed_lists, trials=trials, seconds=floats)
-def test_a_baseline_comes_back_as_it_was(journal: Journal, **drawn: Any) -> None:
-    baseline = a_baseline(**drawn)
+@given(grid=grids, seeds=seed_lists, trials=trials, seconds=floats)
+def test_a_baseline_comes_back_as_it_was(journal: Journal, grid: dict[str, Any], **drawn: Any) -> None:
+    baseline = a_baseline(**drawn, **grid)
     journal.record_baseline(baseline)
     assert journal.baselines("activation", "screen-1", baseline.seeds, "2.13.0", "cpu") == [baseline]
 
