@@ -21,11 +21,11 @@ from bot.views.message import Message
 from bot.views.stopped import stopping
 from bot.views.understood import subject
 from bot.views.vote_recorded import vote_lost, vote_recorded
+from engine.component_plot import reference_drawing
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.journal import Journal
 from engine.learn import MINIMUM_OUTCOMES
-from engine.plots import reference_drawing
 from engine.request import Request, Strategy
 from engine.research import Research
 from engine.suite import SCREENING

@@ -7,6 +7,7 @@ serialised by a lock, as its documentation asks for.
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ LINES = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 LOSS_TO_WIN = LinearSegmentedColormap.from_list("loss to win", [ORANGE, "#f3c6a5", "#f7f7f5", "#a9cfe6", BLUE])
 
 _DRAWING = threading.Lock()
+_BREAKS = re.compile(r"(?= )|(?<=[^\W\d]{3}-)(?=[^\W\d]{3})")  # in front of a space, behind the hyphen of two words
 
 
 def figure(height: float, title: str, note: str = "") -> Figure:
@@ -114,14 +116,14 @@ def shortened(title: str, most: float, *, bold: bool = False) -> str:
 
 
 def wrapped(title: str, most: float, lines: int) -> str:
-    """The same in bold on several lines, broken between words."""
-    first, *rest = readable(title).split()
+    """The same in bold on several lines, broken between words and behind hyphens."""
+    first, *rest = _BREAKS.split(readable(title))
     found = [first]
-    for word in rest:
-        if inches(f"{found[-1]} {word}", bold=True) <= most or len(found) == lines:
-            found[-1] += f" {word}"
+    for part in rest:
+        if inches(f"{found[-1]}{part}", bold=True) <= most or len(found) == lines:
+            found[-1] += part
         else:
-            found.append(word)
+            found.append(part.lstrip())
     return "\n".join(shortened(line, most, bold=True) for line in found)
 
 

@@ -1,27 +1,18 @@
-"""The plots of a ranking, as PNG. Each is None where there is nothing to show: no plot rather than an empty one.
-
-Nothing here knows a kind: what is drawn of a component is what its kind calls its drawing.
-"""
+"""The plots of a ranking, as PNG. Each is None where there is nothing to show: no plot rather than an empty one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
-from statistics import median
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from engine.canvas import (
     BLUE,
     GREY,
     GRID,
     INK,
-    LIGHT,
-    LINES,
     NORMAL,
     SKY,
     SMALL,
@@ -35,19 +26,16 @@ from engine.canvas import (
     panel,
     place_labels,
     png,
-    readable,
     shortened,
-    wrapped,
     write,
-    write_near,
 )
-from engine.novelty import known_behaviour, similarity
-from engine.ranking import Place, Ranking
+from engine.component_plot import drawings
+from engine.novelty import similarity
+from engine.ranking import Ranking
 from engine.score import BaselineTrials
 from engine.settings_plot import per_setting
-from sandbox.guest.components.kind import Drawing, Kind, Vector
+from sandbox.guest.components.kind import Kind, Vector
 
-UNUSUAL = 2.5  # times smaller or larger than the median height of a drawing
 CROSSES = 5  # how many of the best show their intervals in the scatter
 NAMED = 12  # how many of the best are named in the scatter
 KEY_WIDTH = 3.3  # inches of the longest title in the scatter's key
@@ -146,97 +134,6 @@ def _cross_boxes(axes: Axes, ranking: Ranking) -> list[Vector]:
 
 def _in_points(axes: Axes, pixels: Vector) -> Vector:
     return np.asarray(pixels).ravel() * 72 / axes.figure.dpi
-
-
-# --- the top ones drawn
-
-
-def drawings(ranking: Ranking, kind: Kind) -> bytes | None:
-    """The best TOP drawn side by side, each over the faint reference. None: none of them has a behaviour."""
-    shown = [(n, p) for n, p in zip(labels(ranking.places), ranking.places, strict=True) if p.verdict.behaviour][:TOP]
-    if not shown:
-        return None
-    columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3, 9: 3}.get(len(shown), 4)
-    rows = ceil(len(shown) / columns)
-    wide, high, top, left = (WIDTH - 0.3) / columns, {1: 3.6, 2: 2.9}.get(columns, 2.2), 0.65, 0.15
-    drawn = [kind.drawing(place.verdict.behaviour) for _, place in shown]
-    beside = reference_drawing(kind)
-    height = top + rows * high + (0.35 if len(drawn[0].series) > 1 else 0.1)
-    note = (
-        f"grey: {kind.reference}; N: distance to the nearest known one"
-        if beside
-        else "N: distance to the nearest known one"
-    )
-    made = figure(height, f"The best {kind.plural}" if len(shown) > 1 else f"The {kind.title}", note)
-    limits = _limits(drawn, beside)
-    for index, ((name, place), drawing) in enumerate(zip(shown, drawn, strict=True)):
-        row, column = divmod(index, columns)
-        x, y = left + column * wide, height - top - (row + 1) * high
-        axes = panel(made, x + 0.42, y + 0.42, wide - 0.55, high - 1.0)
-        _curves(axes, drawing, beside, limits[index])
-        _heading(axes, name, place, wide - 0.5)
-        if row == rows - 1 or index + columns >= len(shown):
-            axes.set_xlabel(drawing.x_label, fontsize=SMALL, color=GREY, labelpad=1, parse_math=False)
-        if column == 0:
-            axes.set_ylabel(drawing.y_label, fontsize=SMALL, color=GREY, labelpad=1, parse_math=False)
-    _series_legend(made, drawn[0])
-    return png(made)
-
-
-def reference_drawing(kind: Kind) -> Drawing | None:
-    behaviour = known_behaviour(kind, kind.reference)
-    return kind.drawing(behaviour) if behaviour else None
-
-
-def _limits(drawn: Sequence[Drawing], beside: Drawing | None) -> list[tuple[float, float]]:
-    """The same for all of a usual scale, so that they can be compared; what is far larger or smaller has its own."""
-    own = [_span([drawing], beside) for drawing in drawn]
-    sizes = [high - low for low, high in own]
-    usual = [1 / UNUSUAL < size / median(sizes) < UNUSUAL for size in sizes]
-    shared = _span([drawing for drawing, is_usual in zip(drawn, usual, strict=True) if is_usual] or drawn, beside)
-    return [shared if is_usual else limits for limits, is_usual in zip(own, usual, strict=True)]
-
-
-def _span(drawn: Sequence[Drawing], beside: Drawing | None) -> tuple[float, float]:
-    every = [series.y for drawing in (*drawn, *([beside] if beside else [])) for series in drawing.series]
-    values = np.concatenate([y[np.isfinite(y)] for y in every] or [np.zeros(1, np.float32)])
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    room = 0.06 * (high - low) or 0.5
-    return low - room, high + room
-
-
-def _curves(axes: Axes, drawing: Drawing, beside: Drawing | None, limits: tuple[float, float]) -> None:
-    axes.axhline(0, color=GRID, linewidth=0.8)
-    axes.axvline(0, color=GRID, linewidth=0.8)
-    for rank, series in enumerate(beside.series if beside else ()):
-        axes.plot(series.x, series.y, color=LIGHT, linewidth=0.9 if rank else 1.4, zorder=2)
-    for rank, (series, color) in enumerate(zip(drawing.series, LINES * len(drawing.series), strict=False)):
-        axes.plot(series.x, series.y, color=color, linewidth=1.0 if rank else 1.6, zorder=3 if rank else 4)
-    xs = np.concatenate([series.x for series in drawing.series])
-    axes.set_xlim(float(xs.min()), float(xs.max()))
-    axes.set_ylim(*limits)
-    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-
-
-def _heading(axes: Axes, name: str, place: Place, inches: float) -> None:
-    score = f"BSOTA-WR {place.score.bsota_wr.value:.2f}"
-    if place.verdict.novelty is not None:
-        score += f"   N {place.verdict.novelty.n_score:.2f}"
-    low, high = axes.get_xlim()[0], axes.get_ylim()[1]
-    write_near(axes, low, high, 0, 3, score, color=GREY, va="bottom")
-    title = wrapped(f"{name} {readable(place.hypothesis.title)}", inches, 2)
-    write_near(axes, low, high, 0, 14, title, weight="bold", va="bottom")
-
-
-def _series_legend(made: Figure, drawing: Drawing) -> None:
-    if len(drawing.series) < 2:
-        return
-    pairs = zip(drawing.series, LINES * len(drawing.series), strict=False)
-    lines = [Line2D([], [], color=color, linewidth=1.7, label=shortened(series.name, 2.2)) for series, color in pairs]
-    legend = made.legend(handles=lines, loc="lower center", ncols=4, fontsize=SMALL, frameon=False, labelcolor=INK)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
 
 
 # --- how alike the top ones are

@@ -9,7 +9,7 @@ from bot.commands.reporting import WRONG_USAGE
 from bot.views.conditions import measuring
 from bot.views.help import help_in_general, help_on_kind
 from bot.views.message import unescape
-from engine.plots import reference_drawing
+from engine.component_plot import reference_drawing
 from engine.suite import suite_of
 from sandbox.guest.components.kinds import KINDS, kind_named
 

@@ -33,12 +33,13 @@ from engine.canvas import (
     wrapped,
     write,
 )
+from engine.component_plot import drawings, drawn_figure
 from engine.journal import Past
-from engine.plots import all_plots, drawings, scatter, similarity_heatmap
+from engine.plots import all_plots, scatter, similarity_heatmap
 from engine.ranking import Place, Ranking, Reference
 from engine.score import BaselineTrials, Estimate, Trial
 from engine.settings_plot import by_cell, losses_of, per_setting
-from sandbox.guest.components.kind import Drawing, Kind, Series
+from sandbox.guest.components.kind import Drawing, Image, Kind, Series
 
 CELLS = ["digits/mlp2", "digits/cnn", "spirals/mlp2", "spirals/residual", "friedman1/mlp2"]
 NAMES = ["scatter.png", "functions.png", "similarity.png", "settings.png"]
@@ -167,6 +168,66 @@ def test_constant_infinite_and_many_series_are_drawn(curves: Kind, make_ranking:
     series = [Series(name=f"$s_{i}$", x=x, y=y) for i, y in enumerate([flat, gone, x, -x, x**2, x**3, 1e9 * x])]
     strange = replace(curves, drawing=lambda _: Drawing(x_label="$x", y_label="_y_", series=tuple(series)))
     assert drawings(make_ranking(2), strange) is not None
+
+
+def drawn_as(curves: Kind, drawing: Drawing) -> Kind:
+    return replace(curves, drawing=lambda _: drawing)
+
+
+def axes_of(ranking: Ranking, kind: Kind) -> list[Any]:
+    """Those of the figure, looked at before they become a picture."""
+    made = drawn_figure(ranking, kind)
+    assert made is not None
+    return list(made.axes)
+
+
+def curve(x: Sequence[float], y: Sequence[float], name: str = "f") -> Series:
+    return Series(name=name, x=np.array(x, np.float32), y=np.array(y, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "scales"),
+    [
+        ([0, 1, 2, 3], [0, 1, 2, 3], ("linear", "linear")),
+        ([0.25, 0.5, 1, 2, 4], [0, 1, 2, 3, 4], ("log", "linear")),  # factors
+        ([0, 1, 2, 3], [1, 1e-2, 1e-4, 1e-6], ("linear", "log")),
+        (np.linspace(0, 1, 100), [*np.linspace(1, 0.1, 99), 1e-9], ("linear", "linear")),  # only ends near zero
+    ],
+)
+def test_an_axis_is_logarithmic_where_its_values_ask_for_it(
+    x: Sequence[float], y: Sequence[float], scales: tuple[str, str], curves: Kind, make_ranking: MakeRanking
+) -> None:
+    kind = drawn_as(curves, Drawing(x_label="x", y_label="y", series=(curve(x, y),)))
+    assert {(axes.get_xscale(), axes.get_yscale()) for axes in axes_of(make_ranking(2), kind)} == {scales}
+
+
+def test_a_path_has_a_ring_where_it_starts_and_a_dot_where_it_ends(curves: Kind, make_ranking: MakeRanking) -> None:
+    kind = drawn_as(curves, Drawing(x_label="a", y_label="b", series=(curve([0, 2, 1, 3], [0, 1, 2, 3]),)))
+    marks = [
+        line
+        for line in axes_of(make_ranking(1), kind)[0].lines
+        if line.get_marker() == "o" and len(line.get_xdata()) == 1
+    ]
+    assert [(mark.get_xdata()[0], mark.get_markerfacecolor() == "white") for mark in marks] == [(0, True), (3, False)]
+
+
+def test_bars_stand_on_zero(curves: Kind, make_ranking: MakeRanking) -> None:
+    kind = drawn_as(curves, Drawing(x_label="w", y_label="share", series=(curve([0, 1, 2], [5, 6, 7]),), bars=True))
+    (axes,) = axes_of(make_ranking(1), kind)
+    assert axes.get_ylim()[0] <= 0
+    assert len(axes.patches) == 3
+
+
+def test_pictures_stand_beside_those_of_the_reference(curves: Kind, make_ranking: MakeRanking) -> None:
+    images = tuple(Image(name=f"a {i}", pixels=np.eye(4, dtype=np.float32) * i) for i in range(3))
+    shown = axes_of(make_ranking(2), drawn_as(curves, Drawing(x_label="", y_label="", images=images)))
+    assert [len(axes.images) for axes in shown] == [1] * 9  # three of the reference, three of each
+    assert [axes.get_xlabel() for axes in shown[:3]] == ["a 0", "a 1", "a 2"]
+
+
+def test_words_are_broken_at_spaces_and_hyphens_but_not_behind_a_number() -> None:
+    assert wrapped("Warmup-stable-decay", 1.0, 2) == "Warmup-\nstable-decay"
+    assert wrapped("decay with 1-sqrt", 1.0, 2) == "decay with\n1-sqrt"
 
 
 ODD = [
