@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..alone import Training, made
-from ..blame import blamed
 from ..harness import Build, HiddenLayers
 from ..job import Fault
 from .kind import Behaviour, Drawing, Kind, Series, Vector
 from .known_activations import KNOWN_ACTIVATIONS
-from .testing import as_in_a_net, gradients, learnable, learning, require_finite, seed, words
+from .testing import called, gradients, largest_difference, learnable, learning, require_finite, seed
 
 CONTRACT = """\
 An activation function. Write one self-contained Python module with a module-level function `build()`. It takes no
@@ -71,7 +70,7 @@ def check(build: Callable[[], Any]) -> None:
     """
     for name, shape, training in PLAUSIBLE_SHAPES:
         component = _built(build).train(training)
-        _call(component, _normal(*shape), name)
+        called(component, _normal(*shape), name)
     _check_values(_built(build))
     _check_gradients(_built(build))
     _check_eval_mode(_built(build))
@@ -84,27 +83,9 @@ def _built(build: Callable[[], Any]) -> nn.Module:
     return component.train()
 
 
-def _call(component: nn.Module, x: Tensor, name: str = "forward") -> tuple[Tensor, Tensor]:
-    """(x as a leaf, output); working on x in place is noticed."""
-    with torch.enable_grad():
-        leaf = x.clone().requires_grad_()
-        given = as_in_a_net(leaf)
-        with blamed(name, f"forward on an input of shape {list(x.shape)}"):
-            output = component(given)
-    if not isinstance(output, Tensor):
-        raise Fault("type", f"forward returned {words(output)}; it must return one tensor")
-    if output.shape != x.shape:
-        raise Fault("shape", f"forward made {list(output.shape)} of an input of shape {list(x.shape)}; it must keep it")
-    if output.dtype != x.dtype:
-        raise Fault("dtype", f"forward made {output.dtype} of an input of {x.dtype}; it must keep the dtype")
-    if not torch.equal(given.detach(), x):
-        raise Fault("input modified", "forward changed its input in place; work on a copy (x.clone()) instead")
-    return leaf, output
-
-
 def _check_values(component: nn.Module) -> None:
     for x, where in _inputs():
-        _, output = _call(component, x)
+        _, output = called(component, x)
         require_finite(output.detach(), "finite output", "its output", where)
         if x.any() and bool(output.detach().max() == output.detach().min()):
             value = f"{float(output.detach().flatten()[0]):g}"
@@ -114,7 +95,7 @@ def _check_values(component: nn.Module) -> None:
 def _check_gradients(component: nn.Module) -> None:
     for number, (x, where) in enumerate(_inputs()):
         name = "repeat" if number else "gradient"
-        leaf, output = _call(component, x, name)
+        leaf, output = called(component, x, name)
         if not output.requires_grad:
             raise Fault("gradient", "its output does not depend differentiably on its input (was it detached?)")
         parameters = learnable(component)
@@ -130,14 +111,14 @@ def _check_gradients(component: nn.Module) -> None:
 
 def _check_eval_mode(component: nn.Module) -> None:
     x = _normal(32, 16)
-    _call(component, x)
+    called(component, x)
     component.eval()
     answers = []
     for number in (1, 2):
         seed(number)
-        answers.append(_call(component, x)[1].detach())
-    difference = float((answers[0] - answers[1]).abs().max())
-    if not difference <= 1e-5 * (1.0 + float(answers[0].abs().max())):
+        answers.append(called(component, x)[1].detach())
+    difference = largest_difference(*answers)
+    if difference is not None:
         raise Fault("eval mode", f"in eval mode two calls with the same input differ by up to {difference:g}")
 
 
@@ -146,9 +127,9 @@ def _check_seed(build: Callable[[], Any]) -> None:
     for _ in range(2):
         component = _built(build)
         seed(1)
-        answers.append(_call(component, _normal(32, 16))[1].detach())
-    difference = float((answers[0] - answers[1]).abs().max())
-    if not difference <= 1e-5 * (1.0 + float(answers[0].abs().max())):
+        answers.append(called(component, _normal(32, 16))[1].detach())
+    difference = largest_difference(*answers)
+    if difference is not None:
         reason = f"under the same seed two fresh builds differ by up to {difference:g}"
         raise Fault("seed", f"{reason}; draw what is random from torch's own generator")
 
@@ -212,7 +193,7 @@ def behave(build: Callable[[], Any]) -> Behaviour:
     component.train()
     for number in range(CALLS):
         seed(number)
-        _call(component, probe.sample)
+        called(component, probe.sample)
     seen = {name: np.zeros(shape, np.float32) for name, shape in BEHAVIOUR.items()}
     for index, training in enumerate(MODES):
         component.train(training)
@@ -230,7 +211,7 @@ def behave(build: Callable[[], Any]) -> Behaviour:
 
 
 def _answer(component: nn.Module, x: Tensor, cotangent: Tensor) -> tuple[Vector, Vector, list[Tensor]]:
-    leaf, output = _call(component, x)
+    leaf, output = called(component, x)
     if not output.requires_grad:  # only in eval mode: training was checked
         return output.detach().numpy(), np.zeros(x.shape, np.float32), []
     wanted = [leaf, *learnable(component).values()]

@@ -73,3 +73,30 @@ def words(thing: Any) -> str:
         return "None"
     shape = f" of shape {list(thing.shape)}" if isinstance(thing, Tensor) else ""
     return f"a {type(thing).__name__}{shape}"
+
+
+def called(component: nn.Module, x: Tensor, check: str = "forward") -> tuple[Tensor, Tensor]:
+    """(x as a leaf, what forward made of it), for kinds that keep shape and dtype; working on x in place is noticed.
+
+    Raises `Fault` with one of the checks `check`, type, shape, dtype, input modified.
+    """
+    with torch.enable_grad():
+        leaf = x.clone().requires_grad_()
+        given = as_in_a_net(leaf)
+        with blamed(check, f"forward on an input of shape {list(x.shape)}"):
+            output = component(given)
+    if not isinstance(output, Tensor):
+        raise Fault("type", f"forward returned {words(output)}; it must return one tensor")
+    if output.shape != x.shape:
+        raise Fault("shape", f"forward made {list(output.shape)} of an input of shape {list(x.shape)}; it must keep it")
+    if output.dtype != x.dtype:
+        raise Fault("dtype", f"forward made {output.dtype} of an input of {x.dtype}; it must keep the dtype")
+    if not torch.equal(given.detach(), x):
+        raise Fault("input modified", "forward changed its input in place; work on a copy (x.clone()) instead")
+    return leaf, output
+
+
+def largest_difference(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> float | None:
+    """Between two answers that should be the same; None where rounding explains it. Not finite counts as different."""
+    difference = float((one - other).abs().max())
+    return None if difference <= tolerance * (1.0 + float(one.abs().max())) else difference
