@@ -48,7 +48,9 @@ def ask(
 @app.command(name="try")
 def try_(
     files: Annotated[list[Path], typer.Argument(help="Python modules with a module-level build.")],
-    kind: Annotated[str, typer.Option(help="What kind of component they are.")] = "activation",
+    kind: Annotated[
+        str | None, typer.Option(help="What kind of component they are; read off each file when not given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Put your own components through the same validator, sandbox and evaluator."""

@@ -21,9 +21,11 @@ from bot.views.message import Message
 from bot.views.stopped import stopping
 from bot.views.understood import subject
 from bot.views.vote_recorded import vote_lost, vote_recorded
+from bot.views.which_kind import guessed_kind, several_kinds, which_kind
 from engine.component_plot import reference_drawing
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
+from engine.guess import guessed_kinds
 from engine.journal import Journal
 from engine.learn import MINIMUM_OUTCOMES
 from engine.request import Request, Strategy
@@ -96,8 +98,9 @@ class Answers:
         for name in papers:
             self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
         meant = understand(inquiry.text, KINDS, attached=bool(modules), chance=inquiry.id)
+        modules = modules or self._attachments.pasted(inquiry.text, any_code=isinstance(meant, TryFile))
         if modules:
-            return self._try(inquiry, meant, modules)
+            return self._try(inquiry, self._kind_of(inquiry, meant, modules), modules)
         if papers and not isinstance(meant, Propose):
             return self._answered(inquiry)
         return self._answer(inquiry, meant)
@@ -150,9 +153,35 @@ class Answers:
             self._reply(inquiry, f"busy/{other}", refusal.busy(words, other, queued=False))
         return Work.RESEARCH, [request.id, [meant.note] if meant.note else []]
 
-    def _try(self, inquiry: Inquiry, meant: Understanding, modules: Sequence[tuple[str, bytes]]) -> Next:
-        kinds = meant.kinds if isinstance(meant, Propose) else ()
-        kind = meant.kind if isinstance(meant, TryFile) and meant.kind else next(iter(kinds), "activation")
+    def try_as(self, inquiry_id: str, kind: str) -> Next:
+        """Try what came with a message as the kind that a person chose."""
+        inquiry = self._inquiries.get(inquiry_id)
+        _, modules = self._attachments.keep(inquiry)
+        return self._try(inquiry, kind, modules or self._attachments.pasted(inquiry.text, any_code=True))
+
+    def _kind_of(self, inquiry: Inquiry, meant: Understanding, modules: Sequence[tuple[str, bytes]]) -> str | None:
+        """As it was said, else as the modules look; None when that cannot be told, and then it is asked."""
+        if isinstance(meant, TryFile) and meant.kind:
+            return meant.kind
+        if isinstance(meant, Propose) and meant.kind_named:
+            return meant.kinds[0]
+        names = [name for name, _ in modules]
+        guesses = [guessed_kinds(source, name, KINDS) for name, source in modules]
+        likely = [KINDS[kind] for kind in dict.fromkeys(kind for guess in guesses for kind in guess)]
+        if len(likely) == 1:
+            other = next((kind for kind in KINDS.values() if kind is not likely[0]), None)
+            self._reply(inquiry, "guessed", guessed_kind(names, likely[0], other))
+            return likely[0].name
+        if all(len(guess) == 1 for guess in guesses):
+            found = [(name, KINDS[guess[0]]) for name, guess in zip(names, guesses, strict=True)]
+            self._reply(inquiry, "answer", several_kinds(found))
+        else:
+            self._reply(inquiry, "answer", which_kind(names, likely, inquiry.id))
+        return None
+
+    def _try(self, inquiry: Inquiry, kind: str | None, modules: Sequence[tuple[str, bytes]]) -> Next:
+        if kind is None:
+            return self._answered(inquiry)
         request = Request(
             id=request_id(inquiry.id),
             text=inquiry.text,

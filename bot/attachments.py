@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import httpx
 from slack_sdk import WebClient
 
@@ -11,6 +14,10 @@ from storage.inquiries import Enclosed, Inquiry
 
 MOST_BYTES = 50 << 20
 FETCH_SECONDS = 60.0
+PASTED = "pasted code"  # the name of a module that came in a code block
+_CODE = re.compile(r"```(?:python\n|py\n)?(.*?)```", re.DOTALL)
+_BUILD = re.compile(r"^(?:def build\b|class build\b|build *=)", re.MULTILINE)
+_LINKED = re.compile(r"<(https?://[^<>|]*)(?:\|[^<>]*)?>")  # Slack makes links of addresses, in code as well
 SIGN_IN_PAGE = b"<!DOCTYPE html"  # Slack answers a file's address without a valid token with a page and status 200
 
 
@@ -32,6 +39,13 @@ class Attachments:
             else:
                 papers.append(enclosed.name)
         return papers, modules
+
+    @staticmethod
+    def pasted(text: str, *, any_code: bool) -> list[tuple[str, bytes]]:
+        """(name, source) of every code block of a message that defines `build`, or of every one at all."""
+        blocks = [html.unescape(_LINKED.sub(r"\1", found)) for found in _CODE.findall(text)]
+        kept = [block for block in blocks if block.strip() and (any_code or _BUILD.search(block))]
+        return [(PASTED if len(kept) == 1 else f"{PASTED} {n}", one.encode()) for n, one in enumerate(kept, 1)]
 
     def _fetched(self, enclosed: Enclosed) -> bytes:
         """Raises SlackUnreachable when the file cannot be had."""

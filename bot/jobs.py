@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from dbos import DBOS, SetWorkflowID
 
-from bot.answers import REQUEST_PREFIX, Answers
+from bot.answers import REQUEST_PREFIX, Answers, Next
 from bot.faults import explain
 from bot.investigation import Investigation
 from engine.research import BATCH
@@ -48,7 +48,10 @@ class Jobs:
                 "log_level": "CRITICAL",
             }
         )
-        bodies = (self.answer, self.research, self.rest, self.stop, self.vote, self.learn, self.digest, self.digest_off)
+        bodies = (
+            *(self.answer, self.try_as, self.research, self.rest, self.stop),
+            *(self.vote, self.learn, self.digest, self.digest_off),
+        )
         self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
 
     def start(self) -> None:
@@ -100,6 +103,9 @@ class Jobs:
         else:
             self._enqueue(ANSWERS, "answer", f"{failed}-again-{clicked_at}", failed)
 
+    def receive_try_as(self, inquiry_id: str, kind: str) -> None:
+        self._enqueue(ANSWERS, "try_as", inquiry_id, inquiry_id, kind)
+
     def receive_digest(self, key: str, channel: str) -> None:
         """`key` names the occasion, channel and local date: one digest each."""
         self._enqueue(ANSWERS, "digest", key, channel, key)
@@ -114,7 +120,12 @@ class Jobs:
     # --- workflows
 
     def answer(self, inquiry_id: str) -> None:
-        then = _step(self._answers.answer, inquiry_id)
+        self._go_on(inquiry_id, _step(self._answers.answer, inquiry_id))
+
+    def try_as(self, inquiry_id: str, kind: str) -> None:
+        self._go_on(inquiry_id, _step(self._answers.try_as, inquiry_id, kind))
+
+    def _go_on(self, inquiry_id: str, then: Next) -> None:
         if then:
             work, (request_id, *rest) = then
             self._enqueue(RESEARCH, work, f"{request_id}-{inquiry_id}", request_id, *rest)
@@ -175,7 +186,7 @@ class Jobs:
     def _say_failed(self, workflow: str, arguments: Sequence[Any], job_id: str, what: str, advice: str) -> None:
         if workflow in ("research", "rest"):
             _step(self._investigation.fail, arguments[0], job_id, what, advice)
-        elif workflow == "answer":
+        elif workflow in ("answer", "try_as"):
             _step(self._answers.fail, arguments[0], job_id, what, advice)
 
 

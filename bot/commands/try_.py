@@ -18,28 +18,28 @@ from bot.commands.reporting import UsageError, advised, log_to_stderr
 from bot.settings import read_settings
 from bot.trial import tried
 from bot.views import figures
+from bot.views.figures import listed
 from bot.views.try_results import Tried
+from engine.guess import guessed_kinds
 from engine.request import Request, Strategy
 from engine.research import BATCH, Research
 from sandbox.guest.components.kinds import KINDS, kind_named
 
 
-def try_(files: Sequence[Path], kind: str, *, as_json: bool) -> int:
+def try_(files: Sequence[Path], kind: str | None, *, as_json: bool) -> int:
     with advised() as outcome:
-        about = kind_named(kind)
-        if about is None:
-            raise UsageError(f"--kind {kind!r} is not known. Known kinds: {', '.join(KINDS)}.")
         sources = [(str(path), read(path)) for path in files]
+        kinds = [named(kind) if kind else guessed(name, source) for name, source in sources]
         settings = read_settings(slack=False)
         log_to_stderr("error")
         laboratory = Laboratory.open(settings)
         try:
-            results = measured(laboratory, about.name, sources)
+            results = measured_by_kind(laboratory, kinds, sources)
         finally:
             laboratory.close()
         level = laboratory.sandbox.level.value
-        for path, result in zip(files, results, strict=True):
-            line = as_object(str(path), result, level)
+        for path, of, result in zip(files, kinds, results, strict=True):
+            line = as_object(str(path), of, result, level)
             print(json.dumps(line, ensure_ascii=False) if as_json else in_words(line, result))
     return outcome.exit_code
 
@@ -49,6 +49,31 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def named(word: str) -> str:
+    kind = kind_named(word)
+    if kind is None:
+        raise UsageError(f"--kind {word!r} is not known. Known kinds: {', '.join(KINDS)}.")
+    return kind.name
+
+
+def guessed(name: str, source: bytes) -> str:
+    """Raises UsageError when the module may be of more than one kind."""
+    likely = guessed_kinds(source, Path(name).stem, KINDS)
+    if len(likely) > 1:
+        raise UsageError(f"{name} may be of the kind {listed(likely, 'or')}. Say which: --kind {likely[0]}.")
+    return likely[0]
+
+
+def measured_by_kind(laboratory: Laboratory, kinds: Sequence[str], sources: Sequence[tuple[str, bytes]]) -> list[Tried]:
+    """In the order given, one round a kind."""
+    results: dict[int, Tried] = {}
+    for kind in dict.fromkeys(kinds):
+        numbers = [number for number, of in enumerate(kinds) if of == kind]
+        found = measured(laboratory, kind, [sources[number] for number in numbers])
+        results |= dict(zip(numbers, found, strict=True))
+    return [results[number] for number in range(len(sources))]
 
 
 def measured(laboratory: Laboratory, kind: str, sources: Sequence[tuple[str, bytes]]) -> list[Tried]:
@@ -105,9 +130,10 @@ def run(research: Research, request_id: str) -> None:
                 bar.update(task, completed=min(len(ids), start + BATCH))
 
 
-def as_object(file: str, result: Tried, level: str) -> dict[str, Any]:
+def as_object(file: str, kind: str, result: Tried, level: str) -> dict[str, Any]:
     return {
         "file": file,
+        "kind": kind,
         "outcome": result.outcome,
         "reason": result.reason,
         "b_wr": result.b_wr.value if result.b_wr else None,
@@ -122,7 +148,6 @@ def in_words(line: dict[str, Any], result: Tried) -> str:
     if result.b_wr is None or result.bsota_wr is None:
         return f"{line['file']}: {result.outcome}: {result.reason}"
     known = f", the same function as {result.duplicate_of}" if result.duplicate_of else f", nearest {result.nearest}"
-    return (
-        f"{line['file']}: B-WR {figures.win_rate(result.b_wr)}, BSOTA-WR {figures.win_rate(result.bsota_wr)}, "
-        f"N-score {figures.n_score(result.n_score)}{known} ({line['sandbox']})"
-    )
+    rates = f"B-WR {figures.win_rate(result.b_wr)}, BSOTA-WR {figures.win_rate(result.bsota_wr)}"
+    name = f"{line['file']} ({line['kind']})"
+    return f"{name}: {rates}, N-score {figures.n_score(result.n_score)}{known} ({line['sandbox']})"

@@ -13,6 +13,7 @@ from bot.views.failed import RETRY
 from bot.views.hypothesis_card import VOTE, read_vote
 from bot.views.progress import STOP
 from bot.views.ranking import MEASURE_REST, read_measure_rest
+from bot.views.which_kind import TRY_AS, read_try_as
 
 Body = Mapping[str, Any]
 Action = Mapping[str, Any]
@@ -38,6 +39,10 @@ def register(app: App, *, jobs: Jobs) -> None:
         jobs.receive_retry(action["action_ts"], action["value"])
         ack()
 
+    def try_as(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_try_as(*read_try_as(action["value"]))
+        ack()
+
     def digest_off(ack: Ack, body: Body, action: Action) -> None:
         jobs.receive_digest_off(action["action_ts"], action["value"])
         ack()
@@ -46,6 +51,7 @@ def register(app: App, *, jobs: Jobs) -> None:
     app.action(MEASURE_REST)(measure_rest)
     app.action(STOP)(stop)
     app.action(RETRY)(retry)
+    app.action(TRY_AS)(try_as)
     app.action(DIGEST_OFF)(digest_off)
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live_bot import Running, texts, until
+from live_bot import Running, blocks_of, texts, until
+
+from bot.views.message import unescape
+from sandbox.guest.components.kind import Kind
+from sandbox.guest.components.kinds import KINDS
 
 GELU_AGAIN = b"import torch\n\ndef build():\n    return torch.nn.GELU()\n"
 
@@ -14,8 +18,17 @@ def test_help_lists_what_can_be_asked(live: Running) -> None:
     assert "propose 8 activation functions" in texts(live.ask("help"))
 
 
-def test_help_on_a_kind_shows_its_contract(live: Running) -> None:
-    assert "build()" in texts(live.ask("help regularizer"))
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_help_on_every_kind_shows_its_contract_and_its_baselines(live: Running, kind: Kind) -> None:
+    told = unescape(texts(live.ask(f"help {kind.plural}")))
+    assert kind.contract.strip() in told
+    assert all(f"{known.name}: {known.source}, {known.year}" in told for known in kind.baselines)
+
+
+def test_help_on_what_there_is_not_says_what_there_is(live: Running) -> None:
+    told = texts(live.ask("help pooling"))
+    assert "I know nothing called “pooling”" in told
+    assert all(kind.plural in told for kind in KINDS.values())
 
 
 @pytest.mark.parametrize(
@@ -67,6 +80,38 @@ def test_an_attached_component_is_tried(live: Running, tmp_path: Path) -> None:
     told = texts(live.ask("try this activation", files=[module]))
     assert "1 of 1 file scored" in told
     assert "the same function as GELU" in told
+
+
+PASTED = """what about this one?
+```
+import torch
+from torch import nn
+
+class Gate(nn.Module):
+    def forward(self, x):
+        return torch.where(x > 0, x, x * torch.sigmoid(x))
+
+def build():
+    return Gate()
+```"""
+
+
+def test_pasted_code_is_tried_as_what_it_looks_like(live: Running) -> None:
+    told = texts(live.ask(PASTED))
+    assert "I take `pasted code` for an activation function" in told
+    assert "1 of 1 file scored (activation functions)" in told
+
+
+def test_code_of_which_the_kind_cannot_be_told_is_asked_about(live: Running) -> None:
+    ts = live.say("@conjecture try this ```def build():\n    return Something()\n```")
+    live.finished(ts)
+    (asked,) = live.replies(ts)
+    assert "I cannot tell which kind" in asked["text"]
+    buttons = [e for block in blocks_of([asked], "actions") for e in block["elements"]]
+    chosen = next(button for button in buttons if "regularizer" in button["value"])
+    live.person.click(asked["ts"], chosen["action_id"], chosen["value"], channel=live.channel)
+    told = until(lambda: [m["text"] for m in live.replies(ts) if "file scored" in m["text"]])
+    assert told[0].startswith("0 of 1 file scored (regularizers)")
 
 
 def test_a_digest_is_subscribed_shown_and_ended(live: Running) -> None:

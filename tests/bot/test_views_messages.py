@@ -37,6 +37,7 @@ from bot.views.stopped import finished_so_far, stopped, stopping
 from bot.views.try_results import Tried, try_results
 from bot.views.understood import subject, understood
 from bot.views.vote_recorded import vote_lost, vote_recorded
+from bot.views.which_kind import TRY_AS, guessed_kind, read_try_as, several_kinds, which_kind
 from bot.workspace.validation import check_message
 from engine.hypothesis import Hypothesis
 from engine.ranking import Place, Ranking, Reference, Rejection
@@ -522,6 +523,17 @@ def test_what_was_finished_when_it_stopped(counts: tuple[int, int, int, int], wo
     assert finished_so_far(proposed=proposed, validated=validated, measured=measured, to_measure=to_measure) == words
 
 
+def test_a_click_on_a_kind_names_the_message_and_the_kind() -> None:
+    message = accepted_by_slack(which_kind(["mine.py"], [PENALTY, KIND], "C1-7"))
+    assert "I cannot tell which kind of component `mine.py` is" in message.text
+    (block,) = [block for block in message.blocks if block["type"] == "actions"]
+    assert all(TRY_AS.fullmatch(element["action_id"]) for element in block["elements"])
+    assert [read_try_as(element["value"]) for element in block["elements"]] == [
+        ("C1-7", "regularizer"),
+        ("C1-7", "activation"),
+    ]
+
+
 # --- what Slack takes
 
 EVIL = "<!channel> <@U1> ```x``` @here *b* _i_ e\u0301😀\u202e\ud800" + "&" * 50
@@ -617,6 +629,9 @@ def every_other_view(text: str) -> list[Message]:
         digest_not_understood(text),
         vote_recorded(title=text, thumbs_up=True, changed=False, outcomes=3),
         vote_lost(hypothesis_id=text),
+        which_kind([text] * 9, [KIND, PENALTY], "C1-1"),
+        guessed_kind([text], KIND, PENALTY),
+        several_kinds([(text, KIND), (text, PENALTY)]),
         plots([Picture(file_id="F1", title=text, alt=text)] * 20, request_id="r-7"),
     ]
 

@@ -1,0 +1,98 @@
+"""Which kind of component a person's module is, when nobody said so. The module is read, never run.
+
+What a kind's modules look like is learned from its published components: names of functions and their arguments, of
+base classes, and of what is used. A ninth kind is recognised by its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from math import log
+
+from engine.vocabulary import mentions_of
+from engine.wording import words_of
+from sandbox.guest.components.kind import Kind, Known
+
+SURE = 6.0  # log odds over the next kind; tried on the catalogue, see tests/engine/test_guess.py
+
+
+def guessed_kinds(source: bytes, name: str, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+    """Names of the kinds that a module may be, the likeliest first; one where there is no doubt.
+
+    `name` is the file's. Without a `build` that can be read there is nothing to go by, and all kinds are possible.
+    """
+    tree = _parsed(source)
+    build = next((node for node in tree.body if _is_build(node)), None) if tree else None
+    if tree is None or build is None:
+        return tuple(kinds)
+    wanted = _required(build)
+    possible = [kind for kind in kinds.values() if wanted is None or _arity(kind.entry) == wanted] or [*kinds.values()]
+    named = {mention.kind for mention in mentions_of(words_of(re.sub(r"[^a-zA-Z]+", " ", name)), kinds)}
+    by_name = [kind for kind in possible if kind.name in named]
+    possible = by_name if len(by_name) == 1 else possible
+    learned = {kind.name: _learned(kind.known) for kind in possible}
+    found = [one for one in frozenset(_features(tree)) if any(one in counts for counts, _ in learned.values())]
+    odds = sorted(((_log_likelihood(found, *learned[kind]), kind) for kind in learned), reverse=True)
+    return tuple(name for likelihood, name in odds if likelihood > odds[0][0] - SURE)
+
+
+def _parsed(source: bytes) -> ast.Module | None:
+    try:
+        return ast.parse(importlib.util.decode_source(source))
+    except (SyntaxError, ValueError, UnicodeError, LookupError, RecursionError, MemoryError):
+        return None
+
+
+def _is_build(node: ast.stmt) -> bool:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name == "build"
+    return isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "build" for t in node.targets)
+
+
+def _required(build: ast.stmt) -> int | None:
+    """How many arguments it needs; None where that cannot be seen."""
+    if not isinstance(build, ast.FunctionDef):
+        return None
+    arguments = build.args
+    return len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
+
+
+def _arity(entry: str) -> int:
+    """`build(params, lr)` takes 2."""
+    inside = entry.partition("(")[2].rpartition(")")[0]
+    return len([argument for argument in inside.split(",") if argument.strip()])
+
+
+def _features(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args) if argument.arg != "self"]
+            yield f"def {node.name}/{len(names)}"
+            yield from (f"argument {number} of {node.name}: {name}" for number, name in enumerate(names))
+            yield from (f"argument {name}" for name in names)
+        elif isinstance(node, ast.ClassDef):
+            yield from (f"base {ast.unparse(base).rpartition('.')[2]}" for base in node.bases)
+            yield from (f"in a name: {part.lower()}" for part in re.findall(r"[A-Z][a-z]+", node.name))
+        elif isinstance(node, ast.Attribute):
+            yield f"uses {node.attr}"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (f"says {word}" for word in re.findall(r"[a-z]{4,}", node.value.lower()))
+
+
+@lru_cache(maxsize=64)
+def _learned(components: tuple[Known, ...]) -> tuple[Mapping[str, int], int]:
+    """In how many of a kind's known components each feature is, and how many components there are."""
+    counts: dict[str, int] = {}
+    for known in components:
+        for feature in frozenset(_features(ast.parse(known.code))):
+            counts[feature] = counts.get(feature, 0) + 1
+    return counts, len(components)
+
+
+def _log_likelihood(found: Sequence[str], counts: Mapping[str, int], number: int) -> float:
+    """Naive Bayes over the features that are there; what a module lacks says little."""
+    return sum(log((counts.get(feature, 0) + 0.5) / (number + 1)) for feature in found)
