@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from engine.score import Trial, Tried
 from sandbox.execution import Array
 
-WORST = 10.0  # how many times the lowest loss a trial counts at most when a factor is chosen: one cell must not decide
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
@@ -64,15 +62,14 @@ def tried(predictions: Mapping[str, Array], held_out: HeldOut, factors: Sequence
 
 
 def best_factor(grid: Sequence[Tried]) -> float:
-    """The factor with the lowest losses, each over the lowest that any factor has in its trial.
+    """The factor that loses least to the best one of each trial: on average the smallest share of its loss is too much.
 
-    A trial that diverged counts as WORST times the lowest loss. Equal factors: the first in the grid.
+    All of it, where it diverged. Equal factors: the first in the grid.
     """
-    losses = np.array([[np.inf if loss is None else loss for loss in one.losses] for one in grid])
-    lowest = np.maximum(losses.min(0), np.finfo(np.float64).tiny)
-    with np.errstate(invalid="ignore"):
-        relative = np.where(np.isfinite(losses), losses / lowest, WORST)
-    return grid[int(np.minimum(relative, WORST).mean(1).argmin())].factor
+    most, least = np.finfo(np.float64).max, np.finfo(np.float64).tiny
+    losses = np.array([[most if loss is None else min(loss, most) for loss in one.losses] for one in grid])
+    too_much = (losses - losses.min(0)) / np.maximum(losses, least)
+    return grid[int(too_much.mean(1).argmin())].factor
 
 
 def _classification(logits: NDArray[np.float64], targets: NDArray[np.float32]) -> tuple[float, float]:

@@ -94,7 +94,9 @@ class Sandbox(Protocol):
         ...
 
     def shelve(self, name: str, arrays: Mapping[str, Array]) -> None:
-        """Make `arrays` available to every later task under `name` (idempotent; a name always means the same arrays).
+        """Make `arrays` available to later tasks under `name` (idempotent; a name always means the same arrays).
+
+        Shelve again before each task: of many packs, those that were not shelved for long are forgotten.
 
         The arrays are held once by the warm parent and shared copy-on-write, so they must not hold held-out labels.
         """

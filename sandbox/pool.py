@@ -14,6 +14,7 @@ from sandbox.guest.protocol import MAX_JOB, Packet, encode
 from sandbox.ruling import rule
 from sandbox.worker import Channel, Worker, WorkerLost
 
+KEPT_PACKS = 32  # the latest used; each is a few MB here and in every worker
 JOBS_PER_WORKER = 2000
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,15 @@ class Pool:
         with self._shelving:  # who comes second waits until the workers have it
             with self._turn:
                 if name in self._packs:
+                    self._packs[name] = self._packs.pop(name)  # the latest used is last
                     return
                 self._packs[name] = dict(arrays)
+                dropped = list(self._packs)[:-KEPT_PACKS]
+                for oldest in dropped:
+                    del self._packs[oldest]
                 workers = [seat.worker for seat in self._seats if seat.worker is not None and not seat.worker.lost]
             for worker in workers:
-                worker.shelve(next(self._numbers), name, arrays)
+                worker.shelve(next(self._numbers), name, arrays, dropped)
 
     def run(self, task: Task) -> Execution:
         """Raises SandboxBroken when a worker was lost twice under this task, ValueError for an unknown pack."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -72,9 +72,10 @@ class Worker:
     def lost(self) -> bool:
         return self._lost is not None
 
-    def shelve(self, number: int, name: str, arrays: Mapping[str, Array]) -> None:
+    def shelve(self, number: int, name: str, arrays: Mapping[str, Array], dropped: Sequence[str] = ()) -> None:
+        """Keep a pack inside, and forget others."""
         pending = self._expect(number)
-        self._send(Kind.SHELVE, number, encode(Packet(values={"name": name}, arrays=arrays)))
+        self._send(Kind.SHELVE, number, encode(Packet(values={"name": name, "dropped": list(dropped)}, arrays=arrays)))
         self._await(number, pending, ANSWER_SECONDS)
 
     def begin(self, number: int, assignment: Mapping[str, Any], packet: bytes) -> Pending:

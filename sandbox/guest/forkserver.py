@@ -118,6 +118,8 @@ class ForkServer:
         kind, number, length = FRAME.unpack(self.stream.read(FRAME.size))
         if kind == Kind.SHELVE:
             packet = decode(self.stream.read(length))
+            for dropped in packet.values["dropped"]:
+                self.packs.pop(dropped, None)
             self.packs[packet.values["name"]] = {name: np.array(array) for name, array in packet.arrays.items()}
             self.stream.write(Kind.SHELVED, number)
         elif kind == Kind.KILL:

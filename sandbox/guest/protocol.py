@@ -40,7 +40,7 @@ DTYPES = frozenset({"float32", "float64", "int8", "int16", "int32", "int64", "ui
 class Kind(IntEnum):
     """What a frame carries. The first three come from the host."""
 
-    SHELVE = 1  # packet: {"name"} and the arrays of a pack
+    SHELVE = 1  # packet: {"name", "dropped": names of packs to forget} and the arrays of a pack
     RUN = 2  # u32 length, assignment as JSON (limits, pack; nothing of the candidate), packet for the fork
     KILL = 3  # the name of the check to report
     READY = 10  # JSON: versions

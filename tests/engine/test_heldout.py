@@ -91,11 +91,13 @@ def test_each_factor_of_a_grid_is_read_from_its_own_share_of_the_stack() -> None
         assert found.losses == tuple(trial.loss for trial in score(alone, labels))
 
 
-def test_the_best_factor_has_the_lowest_relative_losses_and_a_divergence_counts_ten_times_at_most() -> None:
+def test_the_best_factor_has_the_lowest_losses_relative_to_the_lowest_of_each_trial() -> None:
     def best(*losses: tuple[float | None, ...]) -> float:
         return best_factor([Tried(factor=float(number), losses=own) for number, own in enumerate(losses)])
 
     assert best((1.0, 100.0), (1.1, 80.0)) == 1.0
-    assert best((1.0, None), (2.0, 1.0)) == 1.0
-    assert best((0.001, 2.0, 2.0), (1000.0, 1.0, 1.0)) == 0.0
+    assert best((1.0, None), (1.9, 1.0)) == 1.0
+    assert best((1.0, 0.0), (0.9, 0.0)) == 1.0
+    assert best((0.001, 1.5, 1.5), (1000.0, 1.0, 1.0)) == 0.0  # one trial, however bad, does not decide alone
+    assert best((0.001, 3.0, 3.0), (1000.0, 1.0, 1.0)) == 1.0
     assert best((None, 2.0), (None, 2.0)) == 0.0

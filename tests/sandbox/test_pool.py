@@ -15,7 +15,7 @@ from sandbox.errors import SandboxBroken, SandboxUnavailable
 from sandbox.execution import Level, Limits, Outcome, Task
 from sandbox.guest.protocol import DOCUMENT_LENGTH, FRAME, Kind, Packet, decode, encode
 from sandbox.inspection import refuse_if_open
-from sandbox.pool import Pool
+from sandbox.pool import KEPT_PACKS, Pool
 
 REPORT = {
     "complete": True,
@@ -51,7 +51,8 @@ class ObedientChannel:
         kind, number, _ = FRAME.unpack_from(data)
         body = data[FRAME.size :]
         if kind == Kind.SHELVE:
-            self.packs.add(decode(body).values["name"])
+            packet = decode(body).values
+            self.packs = (self.packs - set(packet["dropped"])) | {packet["name"]}
             self.say(Kind.SHELVED, number)
         elif kind == Kind.KILL:
             self.say(Kind.DONE, number, json.dumps(REPORT | {"complete": False, "check": body.decode()}).encode())
@@ -170,6 +171,19 @@ def test_packs_are_on_every_worker_also_on_later_ones(house: House) -> None:
     pool.run(order("work"))
     pool.shelve("after", {"x": np.zeros(1)})
     assert pool.run(order("work", pack="after")).values == {"packs": ["after", "before", "between"]}
+
+
+def test_of_many_packs_those_that_were_used_last_are_kept(house: House) -> None:
+    pool = house.pool()
+    pool.run(order("work"))
+    for number in range(KEPT_PACKS + 1):
+        pool.shelve("in use", {"x": np.zeros(1)})
+        pool.shelve(f"pack {number}", {"x": np.zeros(1)})
+    kept = pool.run(order("work", pack="in use")).values["packs"]
+    assert len(kept) == KEPT_PACKS
+    assert {"pack 0", "pack 1"} & {*kept} == set()
+    with pytest.raises(ValueError, match="no pack 'pack 0' was shelved"):
+        pool.run(order("work", pack="pack 0"))
 
 
 def test_kill_reaches_a_running_job_and_one_that_still_waits(house: House) -> None:
