@@ -46,6 +46,10 @@ class Frame:
     def device(self) -> torch.device:
         return self.parameters[0].device
 
+    def sizes(self, replica: int) -> list[tuple[int, int]]:
+        """(inputs, outputs) of the replica's affine maps, without what pads them in the stack."""
+        return self.net.sizes(self.width, self.inputs[replica], self.classes[replica] or 1)
+
     def runs(self) -> list[Run]:
         """The stack divided where the grid's factor changes."""
         found, start = [], 0

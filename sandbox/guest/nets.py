@@ -8,7 +8,7 @@ a regression reads output 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,8 @@ from torch import Tensor
 INPUTS = 64
 OUTPUTS = 10
 
-Activate = Callable[[int, Tensor], Tensor]  # (number of the hidden layer, [R, ..., features]) -> same shape
+Forward = Generator[Tensor, Tensor, None]  # yields what each hidden layer is to activate, is sent it activated; last
+# of all it yields the outputs. So layers of several architectures can be activated together.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,41 +30,48 @@ class Architecture:
 
     maps(width): (inputs, outputs) of each affine map, in the order of use.
     hidden(width): shape of each activation without replica and batch; the last entry is the features.
-    forward(parameters, x [R, batch, 64], activate): -> [R, batch, 10].
+    forward(parameters, x [R, batch, 64]): yields [R, batch, ..., features] of each hidden layer, to be sent back
+        activated, then the outputs [R, batch, 10].
     """
 
     name: str
     maps: Callable[[int], tuple[tuple[int, int], ...]]
     hidden: Callable[[int], tuple[tuple[int, ...], ...]]
-    forward: Callable[[Sequence[Tensor], Tensor, Activate], Tensor]
+    forward: Callable[[Sequence[Tensor], Tensor], Forward]
+
+    def sizes(self, width: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """`maps` of a task with so many inputs and outputs: without what pads them."""
+        (rows, columns), *others = self.maps(width)
+        first = (inputs if rows == INPUTS else rows, columns)
+        return [first, *others[:-1], (others[-1][0], outputs)]
 
 
-def _mlp(parameters: Sequence[Tensor], x: Tensor, activate: Activate) -> Tensor:
+def _mlp(parameters: Sequence[Tensor], x: Tensor) -> Forward:
     for layer in range(len(parameters) // 2 - 1):
-        x = activate(layer, torch.baddbmm(parameters[2 * layer + 1], x, parameters[2 * layer]))
-    return torch.baddbmm(parameters[-1], x, parameters[-2])
+        x = yield torch.baddbmm(parameters[2 * layer + 1], x, parameters[2 * layer])
+    yield torch.baddbmm(parameters[-1], x, parameters[-2])
 
 
-def _residual(parameters: Sequence[Tensor], x: Tensor, activate: Activate) -> Tensor:
+def _residual(parameters: Sequence[Tensor], x: Tensor) -> Forward:
     """Two pre-normalised blocks h + B f(A norm(h)); the normalisation has no parameters of its own."""
     h = torch.baddbmm(parameters[1], x, parameters[0])
     width = (h.shape[-1],)
     for block in range((len(parameters) - 4) // 4):
         into, into_bias, out, out_bias = parameters[2 + 4 * block : 6 + 4 * block]
-        inner = activate(block, torch.baddbmm(into_bias, F.layer_norm(h, width), into))
+        inner = yield torch.baddbmm(into_bias, F.layer_norm(h, width), into)
         h = h + torch.baddbmm(out_bias, inner, out)
-    return torch.baddbmm(parameters[-1], F.layer_norm(h, width), parameters[-2])
+    yield torch.baddbmm(parameters[-1], F.layer_norm(h, width), parameters[-2])
 
 
-def _convolutional(parameters: Sequence[Tensor], x: Tensor, activate: Activate) -> Tensor:
+def _convolutional(parameters: Sequence[Tensor], x: Tensor) -> Forward:
     """1-D: 64 -> kernel 8, stride 4 -> 15 x width/4 -> kernel 3, stride 2 -> 7 x width/2 -> affine. Features last."""
     replicas, batch, _ = x.shape
     x = x.unfold(-1, 8, 4).reshape(replicas, batch * 15, 8)
-    x = activate(0, torch.baddbmm(parameters[1], x, parameters[0]).view(replicas, batch, 15, -1))
+    x = yield torch.baddbmm(parameters[1], x, parameters[0]).view(replicas, batch, 15, -1)
     # Three strided slices instead of unfold, whose backward is slower; a kernel is laid out [position, channel].
     x = torch.cat((x[:, :, 0:13:2], x[:, :, 1:14:2], x[:, :, 2:15:2]), -1).view(replicas, batch * 7, -1)
-    x = activate(1, torch.baddbmm(parameters[3], x, parameters[2]).view(replicas, batch, 7, -1))
-    return torch.baddbmm(parameters[5], x.reshape(replicas, batch, -1), parameters[4])
+    x = yield torch.baddbmm(parameters[3], x, parameters[2]).view(replicas, batch, 7, -1)
+    yield torch.baddbmm(parameters[5], x.reshape(replicas, batch, -1), parameters[4])
 
 
 def _mlp_of_depth(depth: int) -> Architecture:
@@ -105,15 +113,13 @@ def initial(
     map that reads the padded inputs is the true number of inputs. What belongs to padding is zero.
     """
     parameters = []
-    maps = architecture.maps(width)
-    for number, (rows, columns) in enumerate(maps):
-        fan_in = inputs if rows == INPUTS and number == 0 else rows
+    maps = zip(architecture.maps(width), architecture.sizes(width, inputs, outputs), strict=True)
+    for (rows, columns), (fan_in, fan_out) in maps:
         bound = fan_in**-0.5
         weight = rng.uniform(-bound, bound, (rows, columns)).astype(np.float32)
         bias = rng.uniform(-bound, bound, (1, columns)).astype(np.float32)
         weight[fan_in:] = 0
-        if number == len(maps) - 1:
-            weight[:, outputs:] = 0
-            bias[:, outputs:] = 0
+        weight[:, fan_out:] = 0
+        bias[:, fan_out:] = 0
         parameters += [weight, bias]
     return parameters
