@@ -117,7 +117,7 @@ def _check_eval_mode(component: nn.Module) -> None:
     for number in (1, 2):
         seed(number)
         answers.append(called(component, x)[1].detach())
-    difference = largest_difference(*answers)
+    difference = largest_difference(answers)
     if difference is not None:
         raise Fault("eval mode", f"in eval mode two calls with the same input differ by up to {difference:g}")
 
@@ -128,7 +128,7 @@ def _check_seed(build: Callable[[], Any]) -> None:
         component = _built(build)
         seed(1)
         answers.append(called(component, _normal(32, 16))[1].detach())
-    difference = largest_difference(*answers)
+    difference = largest_difference(answers)
     if difference is not None:
         reason = f"under the same seed two fresh builds differ by up to {difference:g}"
         raise Fault("seed", f"{reason}; draw what is random from torch's own generator")
