@@ -14,16 +14,21 @@ from bot.settings import read_settings
 from bot.views.ranking_json import as_json
 from engine.errors import UnknownThing
 from engine.hypothesis import Hypothesis
-from engine.score import BaselineTrials, Score, Trial
+from engine.score import BaselineTrials, Score
 from engine.suite import GRID_SEEDS, SELECTION_SEEDS
+from engine.verdict import Verdict
+from sandbox.guest.components.kinds import KINDS
 
 HOW_TO_READ = (
-    "Each trial is [cell, seed, held-out loss, accuracy]; null: it diverged. B-WR is the share of (baseline, "
-    "trial) pairs in which the candidate's loss is smaller, BSOTA-WR the share of trials in which it is smaller than "
-    "the smallest of the baselines; two losses within relative 1e-4 are a tie and count one half. The effect is the "
-    "median over trials of (b - c) / max(b, c), b being the loss of the baseline with the smallest mean loss in the "
-    "trial's cell on the selection seeds. Data, splits, initial parameters and order of examples follow from suite, "
-    "secret and seed (engine/suite.py)."
+    "Each trial is [cell, seed, held-out loss, accuracy, held-out loss at the last checkpoint alone]; null: it "
+    "diverged. B-WR is the share of (baseline, trial) pairs in which the candidate's loss is smaller, BSOTA-WR the "
+    "share of trials in which it is smaller than the smallest of the baselines; two losses within relative 1e-4 are a "
+    "tie and count one half. The effect is the median over trials of (b - c) / max(b, c), b being the loss of the "
+    "baseline with the smallest mean loss in the trial's cell on the selection seeds. Each arm was trained with the "
+    "factor of its grid (what it scales: grid_of) whose (loss - l) / loss is smallest on average over the cells, l "
+    "being the smallest loss of any factor in the cell; grid lists each factor with its losses on the grid seeds, in "
+    "the order of the suite's cells. Data, splits, initial parameters and order of examples follow from suite, secret "
+    "and seed (engine/suite.py)."
 )
 
 
@@ -48,18 +53,25 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
     except UnknownThing as error:
         raise UsageError(f"No request {request_id!r} is recorded in {laboratory.settings.home}.") from error
     scores = journal.scores(request_id)
-    now = {kind: evaluator.identity(kind) for kind in request.kinds}
+    suites = {kind: evaluator.suite(kind, request.suite) for kind in request.kinds}
+    now = {kind: evaluator.identity(kind, suite) for kind, suite in suites.items()}
     other = {score.suite for score in scores} - set(now.values())
     if other:
         raise UsageError(
             f"{request_id} was measured on {', '.join(other)}; this version measures on {', '.join(now.values())}."
         )
-    runs = [run for kind in request.kinds for run in baselines(laboratory, kind, scores)]
+    runs = [run for kind in request.kinds for run in baselines(laboratory, kind, request.suite, scores)]
     return {
         "request": asdict(request),
         "how_to_read": HOW_TO_READ,
         "suites": {
-            kind: {"identity": identity, "definition": asdict(evaluator.suite(kind))} for kind, identity in now.items()
+            kind: {
+                "identity": now[kind],
+                "definition": asdict(suite),
+                "cells": suite.cells,
+                "grid_of": KINDS[kind].conditions.grid_of,
+            }
+            for kind, suite in suites.items()
         },
         "secret": laboratory.home.suite_secret().hex(),
         "selection_seeds": SELECTION_SEEDS,
@@ -74,19 +86,19 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
                 "seeds": run.seeds,
                 "device": run.device,
                 "code_digest": run.code_digest,
-                "trials": rows(run.trials),
+                **measured(run),
             }
             for run in runs
         ],
     }
 
 
-def baselines(laboratory: Laboratory, kind: str, scores: list[Score]) -> list[BaselineTrials]:
+def baselines(laboratory: Laboratory, kind: str, suite: str, scores: list[Score]) -> list[BaselineTrials]:
     """On every set of seeds that something was measured on. What an upgrade made stale is trained again, equally."""
     runs: dict[tuple[str, tuple[int, ...]], BaselineTrials] = {}
     for seeds in dict.fromkeys(score.seeds for score in scores):
-        laboratory.evaluator.prepare(kind, seeds)
-        for run in laboratory.evaluator.baseline_trials(kind, seeds):
+        laboratory.evaluator.prepare(kind, seeds, suite)
+        for run in laboratory.evaluator.baseline_trials(kind, seeds, suite):
             runs[run.baseline, run.seeds] = run
     return list(runs.values())
 
@@ -97,16 +109,22 @@ def behind(laboratory: Laboratory, hypothesis: Hypothesis, scores: list[Score]) 
     return {
         **{name: value for name, value in asdict(hypothesis).items() if name != "source"},
         "code": hypothesis.code,
-        "verdict": {"outcome": verdict.outcome, "check": verdict.check, "reason": verdict.reason} if verdict else None,
+        "verdict": told(verdict) if verdict else None,
         "novelty": asdict(verdict.novelty) if verdict and verdict.novelty else None,
         "choice": asdict(choice) if choice else None,
-        "scores": [
-            {**{k: v for k, v in asdict(score).items() if k != "trials"}, "trials": rows(score.trials)}
-            for score in scores
-            if score.hypothesis_id == hypothesis.id
-        ],
+        "scores": [{**asdict(score), **measured(score)} for score in scores if score.hypothesis_id == hypothesis.id],
     }
 
 
-def rows(trials: tuple[Trial, ...]) -> list[list[Any]]:
-    return [[trial.cell, trial.seed, trial.loss, trial.accuracy] for trial in trials]
+def told(verdict: Verdict) -> dict[str, Any]:
+    names = ("outcome", "check", "reason", "parameters", "cost_ratio", "seconds")
+    return {name: getattr(verdict, name) for name in names}
+
+
+def measured(arm: Score | BaselineTrials) -> dict[str, Any]:
+    """What every figure of an arm is computed from."""
+    return {
+        "factor": arm.factor,
+        "grid": {str(one.factor): one.losses for one in arm.grid},
+        "trials": [[t.cell, t.seed, t.loss, t.accuracy, t.final_loss] for t in arm.trials],
+    }
