@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of a request: the next start loses nothing and posts nothing twice."""
+"""The end of the process in the middle of a request: the next start loses nothing and posts nothing twice."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from live_bot import Json, until
 from bot.workspace.client import WorkspaceClient
 
 PROPOSALS = 4
+GENEROUS_SECONDS = 120.0
 
 
 @contextmanager
@@ -68,6 +69,26 @@ def killed_at(home: Path, seconds: list[float]) -> list[Json]:
         return said(person, ts)
 
 
+def asked_to_end(home: Path, with_signal: signal.Signals) -> list[Json]:
+    """Ask once, end the program as a person or a supervisor does while it works, and let the next one finish.
+
+    Raises subprocess.TimeoutExpired when it does not end by itself.
+    """
+    port = free_port()
+    person = WorkspaceClient(f"http://127.0.0.1:{port}/")
+    with program(home, port) as process:
+        started(process)
+        ts = person.post(f"@conjecture propose {PROPOSALS} activation functions")
+        until(lambda: [m for m in said(person, ts) if m["text"].startswith("Working on")])
+        process.send_signal(with_signal)
+        assert process.wait(GENEROUS_SECONDS) == 0
+        assert not done(person, ts)
+    with program(home, port) as process:
+        started(process)
+        until(partial(done, person, ts))
+        return said(person, ts)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -101,6 +122,13 @@ def expect_one_whole_answer(messages: list[Json]) -> None:
 
 def test_a_request_survives_a_kill(tmp_path: Path) -> None:
     expect_one_whole_answer(killed_at(tmp_path, [4.0]))
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+def test_a_program_that_is_asked_to_end_in_the_middle_of_a_request_ends_and_the_next_one_finishes(
+    tmp_path: Path, with_signal: signal.Signals
+) -> None:
+    expect_one_whole_answer(asked_to_end(tmp_path, with_signal))
 
 
 @pytest.mark.long
