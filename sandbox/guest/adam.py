@@ -76,3 +76,16 @@ class Adam:
         stacked, others = whole[: self._stacked], whole[self._stacked :]
         divided = [[gradient[run.start : run.stop] for gradient in stacked] for run in self._runs]
         return [*divided, others] if others else divided
+
+
+class Updates:
+    """Several, each of so many of the gradients."""
+
+    def __init__(self, parts: Sequence[tuple[int, Update]]) -> None:
+        self._parts = parts
+
+    def step(self, gradients: Sequence[Tensor], multiplier: float) -> None:
+        start = 0
+        for count, update in self._parts:
+            update.step(gradients[start : start + count], multiplier)
+            start += count

@@ -6,9 +6,10 @@ of a kind overrides the hooks of its own place and leaves the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
 from typing import Any
 
 import torch
@@ -16,48 +17,87 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from .adam import Adam, Run, Update
+from .adam import Adam, Run, Update, Updates
 from .nets import Architecture
-from .tiers import Arguments, Placed, Tier, fastest, pick, place, seed_torch
+from .tiers import Arguments, Make, Placed, Tier, fastest, pick, place, seed_torch
 
 Build = Callable[..., Any]
+Activate = Callable[[int, Tensor], Tensor]  # (number of the layer, [R, ..., features]) -> same shape
 
 SCALES = ((1.0, 0.3, 3.0), (0.05, 1.0, 10.0))  # of the probe's inputs, by sample and replica: saturation and overflow
 SHIFTS = ((0.0, 1.0, -2.0), (-0.5, 0.5, 0.0))  # so that replicas disagree about every sign and mean
 PROBES = len(SCALES[0])  # replicas of the probe's stack
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A hidden layer that one or more architectures have, activated for all of them in one call."""
+
+    depth: int  # 0 for the first of a net
+    shape: tuple[int, ...]  # without replica and batch; ends with the features
+    nets: tuple[int, ...]  # which of the frame's architectures
+    replicas: tuple[int, ...]  # theirs, one architecture after the other
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What a component is put into: the nets of R replicas, before training. Every tuple has R entries."""
+    """What a component is put into: R nets before training. Every tuple but nets, counts, layers has R entries.
 
-    net: Architecture
+    Several architectures, one after the other, are in one frame only for a harness that leaves parameters alone (see
+    `joins`); for any other there is one, `net`, and a layer's number is its depth.
+    """
+
+    nets: tuple[Architecture, ...]
+    counts: tuple[int, ...]  # of replicas of each
+    layers: tuple[Layer, ...]  # the hidden ones, in the order in which they are activated
     width: int
     batch: int
     steps: int
     rate: float  # the suite's learning rate
-    parameters: Sequence[Tensor]  # initial, [R, ...]: see nets.py
+    parameters: Sequence[Tensor]  # initial, [r, ...] of each architecture in turn: see nets.py
     seeds: tuple[int, ...]  # for what a component draws when it is built
     factors: tuple[float, ...]  # of the grid, equal ones side by side: scales the learning rate, or what the kind says
     inputs: tuple[int, ...]  # true number of inputs; the rest is padding
     classes: tuple[int, ...]  # 0 for a regression
 
     @property
+    def net(self) -> Architecture:
+        (only,) = self.nets
+        return only
+
+    @property
     def device(self) -> torch.device:
         return self.parameters[0].device
 
-    def sizes(self, replica: int) -> list[tuple[int, int]]:
-        """(inputs, outputs) of the replica's affine maps, without what pads them in the stack."""
-        return self.net.sizes(self.width, self.inputs[replica], self.classes[replica] or 1)
+    def by_net(self, tensors: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+        """Tensors that correspond to `parameters`, of each architecture."""
+        sizes = [2 * len(net.maps(self.width)) for net in self.nets]
+        return [tensors[stop - size : stop] for size, stop in zip(sizes, accumulate(sizes), strict=True)]
 
-    def runs(self) -> list[Run]:
-        """The stack divided where the grid's factor changes."""
+    def runs(self, net: int = 0) -> list[Run]:
+        """The replicas of an architecture divided where the grid's factor changes."""
+        first = sum(self.counts[:net])
         found, start = [], 0
-        for factor, members in groupby(self.factors):
+        for factor, members in groupby(self.factors[first : first + self.counts[net]]):
             stop = start + len(list(members))
             found.append(Run(self.rate * factor, start, stop))
             start = stop
         return found
+
+    def at(self, layer: Layer) -> Frame:
+        """The same with the seeds of this layer's replicas alone."""
+        return replace(self, seeds=tuple(self.seeds[replica] for replica in layer.replicas))
+
+
+def layers_of(nets: Sequence[Architecture], counts: Sequence[int], width: int) -> Iterator[Layer]:
+    """Hidden layers of one depth and shape together."""
+    starts = [stop - count for count, stop in zip(counts, accumulate(counts), strict=True)]
+    hidden = [net.hidden(width) for net in nets]
+    for depth in range(max(map(len, hidden))):
+        for shape in dict.fromkeys(shapes[depth] for shapes in hidden if len(shapes) > depth):
+            own = [n for n, shapes in enumerate(hidden) if shapes[depth : depth + 1] == (shape,)]
+            replicas = tuple(starts[n] + replica for n in own for replica in range(counts[n]))
+            yield Layer(depth, shape, tuple(own), replicas)
 
 
 class Harness:
@@ -94,7 +134,15 @@ class Harness:
 
     def update(self, parameters: list[Tensor]) -> Update:
         """What changes the stacked `parameters` and `learnable`, given their gradients in this order."""
-        return Adam(parameters, self.frame.runs(), self.learnable, self.frame.rate)
+        frame = self.frame
+        if set(frame.factors) == {1.0}:
+            return Adam(parameters, [Run(frame.rate, 0, len(frame.seeds))], self.learnable, frame.rate)
+        owned = frame.by_net(parameters)
+        learnable = [()] * (len(owned) - 1) + [tuple(self.learnable)]
+        parts = enumerate(zip(owned, learnable, strict=True))
+        return Updates(
+            [(len(own) + len(others), Adam(own, frame.runs(net), others, frame.rate)) for net, (own, others) in parts]
+        )
 
     def multiplier(self, step: int) -> float:
         """Of the learning rate, in step 0, 1, ..."""
@@ -109,20 +157,21 @@ class HiddenLayers(Harness):
 
     def __init__(self, build: Build, frame: Frame) -> None:
         super().__init__(build, frame)
-        shapes = frame.net.hidden(frame.width)
-        drawn = draws(lambda: self.build_at(build, shapes[0]))
-        probes = probes_of(frame, drawn)
-        samples = {shape: inputs(self.seen((frame.batch, *shape)), frame.device, probes) for shape in shapes}
-        make = [
-            maker(lambda shape=shape: self.build_at(build, shape), frame, layer, samples[shape][0])  # type: ignore[misc]
-            for layer, shape in enumerate(shapes)
-        ]
-        probed = range(len(shapes)) if drawn else [shapes.index(shape) for shape in samples]  # one layer of each shape
-        tiers = [fastest(make[layer], samples[shapes[layer]], tuple(Tier)) for layer in probed]
-        self.tier = max(tiers, key=list(Tier).index)
+        drawn = draws(lambda: self.build_at(build, frame.layers[0].shape))
+        places: list[tuple[Layer, Make, list[Arguments]]] = []
+        for layer in frame.layers:
+            own, shape = frame.at(layer), self.seen((frame.batch, *layer.shape))
+            samples = inputs(shape, frame.device, probes_of(own, drawn))
+            make = maker(lambda layer=layer: self.build_at(build, layer.shape), own, layer.depth, samples[0])  # type: ignore[misc]
+            places.append((layer, make, samples))
+        tiers: dict[object, Tier] = {}
+        for layer, make, samples in places:
+            if (alike := layer if drawn else layer.shape) not in tiers:
+                tiers[alike] = fastest(make, samples, tuple(Tier))
+        self.tier = max(tiers.values(), key=list(Tier).index)
         self._places: list[Placed] = [
-            place(self.tier, one, replicas=len(frame.seeds), rank=1 + len(self.seen((frame.batch, *shape))))
-            for one, shape in zip(make, shapes, strict=True)
+            place(tiers[layer if drawn else layer.shape], make, replicas=len(layer.replicas), rank=samples[0][0].ndim)
+            for layer, make, samples in places
         ]
         self.learnable = [tensor for placed in self._places for tensor in placed.learnable]
 
@@ -141,6 +190,14 @@ class HiddenLayers(Harness):
     def train(self, training: bool) -> None:
         for placed in self._places:
             placed.train(training)
+
+
+def joins(harness: Callable[[Build, Frame], Harness]) -> bool:
+    """Whether a frame of several architectures suits it: no hook of its own is handed parameters or all replicas."""
+    if not inspect.isclass(harness) or not issubclass(harness, Harness):
+        return False
+    hooks = ["initial", "batch", "penalty", "update"] + ([] if issubclass(harness, HiddenLayers) else ["activate"])
+    return all(getattr(harness, hook) is getattr(Harness, hook) for hook in hooks)
 
 
 def component_seed(trial_seed: int, layer: int) -> int:

@@ -1,4 +1,4 @@
-"""Train a component in every setting of a suite, one stack per architecture, and predict the held-out inputs.
+"""Train a component in every setting of a suite, as stacks of architectures, and predict the held-out inputs.
 
 The labels of those inputs are not here: the reply is predictions, and the host scores them.
 
@@ -28,8 +28,9 @@ from .blame import blamed
 from .candidate import load
 from .components.kind import Kind
 from .components.kinds import KINDS
-from .harness import Build, Harness
+from .harness import Build, Harness, joins
 from .job import Array, Job, Reply
+from .nets import OUTPUTS
 from .stack import Stack, stack_of
 from .tiers import Tier, seed_torch
 
@@ -46,19 +47,28 @@ def train(job: Job) -> Reply:
     tensors = kind.prepare(build, tensors_of(job.pack, torch.device(job.options["device"])))
     arrays: dict[str, Array] = {}
     tiers: dict[str, Tier] = {}
-    for name in job.options["architectures"]:
-        stack = stack_of(name, tensors, job.options["factors"])
-        with blamed("training", f"training of {name}"):
-            predictions, tier = _train_all(stack, build, kind, job.options)
-        arrays[name] = np.ascontiguousarray(predictions.float().cpu().numpy())
-        tiers[name] = tier
+    names = job.options["architectures"]
+    together = [tuple(names)] if joins(kind.harness) else [(name,) for name in names]
+    while together:
+        stack = stack_of(together.pop(0), tensors, job.options["factors"])
+        members = [member.net.name for member in stack.members]
+        with blamed("training", f"training of {', '.join(members)}"):
+            try:
+                predictions, tier = _train_all(stack, build, kind, job.options)
+            except _Diverged:
+                together = [(name,) for name in members]
+                continue
+        for name, own in stack.by_name(predictions).items():
+            arrays[name] = np.ascontiguousarray(own.float().cpu().numpy())
+            tiers[name] = tier
     slowest = max(tiers.values(), key=list(Tier).index)
     return Reply(values={"tier": slowest, "tiers": tiers}, arrays=arrays)
 
 
 class _Diverged(Exception):
-    def __init__(self, replicas: list[int]) -> None:
-        self.replicas = replicas
+    def __init__(self, finite: list[Tensor]) -> None:
+        """finite: of each tensor, [r], whether all is finite that the replica has in it."""
+        self.finite = finite
 
 
 def seed_everything(seed: int) -> None:
@@ -77,9 +87,11 @@ def _train_all(stack: Stack, build: Build, kind: Kind, options: Mapping[str, Any
     """Train; when the component raises on what a diverged replica gives it, train the others again without that one.
 
     Most components just pass NaN on, which stays in its replica; a decomposition, say, raises for the whole stack.
+    Raises _Diverged for a stack of several architectures, which can be trained one by one.
     """
-    checkpoints, replicas, examples = stack.asked.shape
-    predictions = torch.full((checkpoints, replicas, examples, stack.parameters[-1].shape[-1]), torch.nan)
+    checkpoints, _, examples = stack.tensors["asked"].shape
+    replicas = sum(len(member.pairs) for member in stack.members)
+    predictions = torch.full((checkpoints, replicas, examples, OUTPUTS), torch.nan)
     left, tier = list(range(replicas)), Tier.LOOP
     while left:
         part = stack if len(left) == replicas else stack.only(left)
@@ -90,7 +102,10 @@ def _train_all(stack: Stack, build: Build, kind: Kind, options: Mapping[str, Any
             predictions[:, left] = _run(part, harness, options["checkpoints"]).cpu()
             break
         except _Diverged as diverged:
-            left = [replica for number, replica in enumerate(left) if number not in diverged.replicas]
+            if len(stack.members) > 1:
+                raise
+            finite = torch.stack(diverged.finite).all(0)
+            left = [replica for replica, stays in zip(left, finite.tolist(), strict=True) if stays]
     return predictions, tier
 
 
@@ -109,7 +124,8 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
     for step in range(len(stack.order)):
         seen.clear()
         try:
-            logits = stack.net.forward(parameters, harness.batch(stack.rows[stack.order[step]]), activate)
+            rows = [harness.batch(x) for x in stack.batch(step)]
+            logits = stack.forward(harness.frame, parameters, rows, activate)
             total = _loss(stack, step, logits, harness)
             penalty = harness.penalty(parameters, seen)
             gradients = _gradients(total if penalty is None else total + penalty.sum(), trained)
@@ -118,10 +134,10 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
             if step + 1 in checkpoints:
                 predictions.append(_predict(stack, harness, parameters, len(predictions)))
         except Exception as error:
-            lost = _lost(parameters + seen)
-            if lost and not isinstance(error, MemoryError):
-                raise _Diverged(lost) from error
-            raise
+            finite = [tensor.detach().isfinite().flatten(1).all(1) for tensor in parameters + seen]
+            if isinstance(error, MemoryError) or all(bool(each.all()) for each in finite):
+                raise
+            raise _Diverged(finite) from error
     return torch.stack(predictions)
 
 
@@ -144,12 +160,6 @@ def _gradients(loss: Tensor, trained: Sequence[Tensor]) -> list[Tensor]:
 @torch.no_grad()
 def _predict(stack: Stack, harness: Harness, parameters: Sequence[Tensor], checkpoint: int) -> Tensor:
     harness.train(False)
-    logits = stack.net.forward(parameters, stack.held_out[stack.asked[checkpoint]], harness.activate)
+    logits = stack.forward(harness.frame, parameters, stack.asked(checkpoint), harness.activate)
     harness.train(True)
     return logits
-
-
-def _lost(tensors: Sequence[Tensor]) -> list[int]:
-    """Replicas that hold anything that is not finite."""
-    bad = torch.stack([~tensor.detach().isfinite().flatten(1).all(1) for tensor in tensors]).any(0)
-    return [int(replica) for replica in bad.nonzero()]

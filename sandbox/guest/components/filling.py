@@ -31,7 +31,7 @@ class InitializerHarness(Harness):
             bias.zero_()
         known: dict[tuple[int, int, int], list[Tensor]] = {}  # a replica comes once for each factor of the grid
         for replica, key in enumerate(zip(frame.seeds, frame.inputs, frame.classes, strict=True)):
-            sizes = frame.sizes(replica)
+            sizes = frame.net.sizes(frame.width, frame.inputs[replica], frame.classes[replica] or 1)
             stacked = [
                 weight[replica, :rows, :columns] for weight, (rows, columns) in zip(parameters[::2], sizes, strict=True)
             ]
