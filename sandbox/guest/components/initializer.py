@@ -151,9 +151,10 @@ def statistics(weights: NDArray[np.float64]) -> Vector:
     return np.concatenate([part.mean(0) for part in parts]).astype(np.float32)
 
 
-def _quantiles(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def _quantiles(values: NDArray[np.floating[Any]], count: int) -> NDArray[np.floating[Any]]:
     """[draws, count], evenly spread from values [draws, n]."""
-    return np.quantile(values, (np.arange(count) + 0.5) / count, axis=1).T
+    found: NDArray[np.floating[Any]] = np.quantile(values, (np.arange(count) + 0.5) / count, axis=1)
+    return found.T
 
 
 def signature(behaviour: Behaviour) -> Vector:
@@ -169,8 +170,9 @@ def canonical(behaviour: Behaviour) -> Vector:
     groups = ((QUANTILES, 1), (SPECTRUM, 1), (NORMS, 1), (NORMS, 1), (LAGS, 2), (LAGS, 2), (1, 2))
     weights = np.concatenate([np.full(size, weight / math.sqrt(size)) for size, weight in groups])
     weights /= math.sqrt(4 * len(SHAPES))  # the four that know the scale are then of unit norm at variance 1/in
-    point = np.concatenate([[1.0], (behaviour["statistics"].astype(np.float64) * weights).ravel()])
-    return (point / np.linalg.norm(point)).astype(np.float32)
+    point = np.concatenate([np.ones(1), (behaviour["statistics"].astype(np.float64) * weights).ravel()])
+    unit: Vector = (point / np.linalg.norm(point)).astype(np.float32)
+    return unit
 
 
 def drawing(behaviour: Behaviour) -> Drawing:
