@@ -58,7 +58,7 @@ def alone(build: Build, training: Training) -> Training:
         for layer, weight, part, own in zip(training.net.maps, weights, parts, filled, strict=True):
             part.copy_(own)
             if ours and layer.weight.ndim == 3:  # [out, kernel x in] as [out, in, kernel]
-                weight = weight.unflatten(1, (-1, layer.weight.shape[1])).mT
+                weight = weight.view(len(weight), -1, layer.weight.shape[1]).mT
             layer.weight.copy_(weight.reshape(layer.weight.shape))
             if layer.bias is not None:
                 layer.bias.zero_()
