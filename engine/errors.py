@@ -4,6 +4,7 @@ EngineError
  +- GeneratorError        a model cannot be asked, or answered nothing usable after all retries (says what to do)
  +- UnknownThing          an id that is in no journal
  +- StaleModel            a kept reward model that no longer fits the product: it is learned again
+ +- OwnSuiteError         a team's own model, data or declarations cannot be used as they are (says what to change)
 """
 
 
@@ -20,4 +21,8 @@ class UnknownThing(EngineError):
 
 
 class StaleModel(EngineError):
+    pass
+
+
+class OwnSuiteError(EngineError):
     pass

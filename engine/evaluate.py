@@ -14,11 +14,12 @@ from threading import Lock
 import structlog
 
 from engine.errors import EngineError
-from engine.heldout import best_factor, score, tried
+from engine.heldout import best_factor
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal
+from engine.own.suite import OwnPack, OwnSuite
 from engine.score import BaselineTrials, Score, Tried
-from engine.suite import GRID_SEEDS, SCREEN, SCREENING, SELECTION_SEEDS, Pack, Suite, pack, suite_of
+from engine.suite import GRID_SEEDS, SCREEN, SCREENING, SELECTION_SEEDS, Pack, Suite, suite_of
 from engine.verdict import Verdict
 from engine.winrate import Yardstick, figures
 from sandbox.execution import Execution, Limits, Outcome, Sandbox, Task
@@ -32,6 +33,8 @@ LONGEST_SECONDS = 900.0  # limit of any training
 POLL_SECONDS = 0.25  # how soon a running candidate is killed after "stop"
 KEPT_PACKS = 24  # the latest used: one is a few MB
 TRAINING_FILES = ("train", "stack", "harness", "adam", "tiers", "nets", "candidate")  # what trials depend on inside
+
+AnySuite = Suite | OwnSuite
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +63,7 @@ class Evaluator:
         sandbox: Sandbox,
         journal: Journal,
         secret: bytes,
-        suites: Callable[[Kind, str], Suite] = suite_of,
+        suites: Callable[[Kind, str], AnySuite] = suite_of,
         device: str = "cpu",
         kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
@@ -70,20 +73,20 @@ class Evaluator:
         self._secret = secret
         self._kinds = kinds
         self._suites = suites
-        self._packs: dict[tuple[str, tuple[int, ...]], Pack] = {}  # by identity of the suite, and seeds
+        self._packs: dict[tuple[str, tuple[int, ...]], Pack | OwnPack] = {}  # by identity of the suite, and seeds
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}  # of every pack that was ever made
         self._lock = Lock()  # of both
         self._preparing = Lock()  # so that two requests do not train the same baselines
 
-    def suite(self, kind: str, suite: str | Suite = SCREENING) -> Suite:
+    def suite(self, kind: str, suite: str | AnySuite = SCREENING) -> AnySuite:
         """Raises ValueError for a name that is none."""
         return self._suites(self._kinds[kind], suite) if isinstance(suite, str) else suite
 
-    def identity(self, kind: str, suite: str | Suite = SCREENING) -> str:
+    def identity(self, kind: str, suite: str | AnySuite = SCREENING) -> str:
         """What the kind's scores and baselines on this suite are kept under."""
         return self.suite(kind, suite).identity(self._secret)
 
-    def prepare(self, kind: str, seeds: tuple[int, ...], suite: str | Suite = SCREENING) -> None:
+    def prepare(self, kind: str, seeds: tuple[int, ...], suite: str | AnySuite = SCREENING) -> None:
         """Train the baselines that are not kept yet, on these seeds and on those that choose each cell's best one.
 
         Raises SandboxError, and EngineError when a baseline of ours does not train.
@@ -98,7 +101,7 @@ class Evaluator:
                         list(threads.map(lambda known, s=each: self._train_baseline(kind, on, known, s), missing))
 
     def baseline_trials(
-        self, kind: str, seeds: tuple[int, ...], suite: str | Suite = SCREENING
+        self, kind: str, seeds: tuple[int, ...], suite: str | AnySuite = SCREENING
     ) -> list[BaselineTrials]:
         """All that figures on `seeds` are computed from: each baseline on these seeds and on SELECTION_SEEDS.
 
@@ -116,7 +119,7 @@ class Evaluator:
         tag: str,
         stopped: Callable[[], bool],
         done: Callable[[Score | Verdict], None],
-        suite: str | Suite = SCREENING,
+        suite: str | AnySuite = SCREENING,
     ) -> list[Score | Verdict]:
         """A score for each hypothesis that trained, a verdict for each that broke or ran into a limit, in their order.
 
@@ -145,7 +148,7 @@ class Evaluator:
         return [results[hypothesis.id] for hypothesis in hypotheses if hypothesis.id in results]
 
     def _judge(
-        self, suite: Suite, hypothesis: Hypothesis, trained: _Trained, seeds: tuple[int, ...], yardstick: Yardstick
+        self, suite: AnySuite, hypothesis: Hypothesis, trained: _Trained, seeds: tuple[int, ...], yardstick: Yardstick
     ) -> Score | Verdict:
         execution = trained.execution
         tier = execution.values.get("tier")
@@ -155,7 +158,7 @@ class Evaluator:
             )
         if execution.outcome is not Outcome.FINISHED:
             return _failed(hypothesis, execution, execution.outcome, execution.check, execution.reason)
-        trials = score(execution.arrays, self._pack(suite, seeds).held_out)
+        trials = self._pack(suite, seeds).score(execution.arrays)
         found = figures(trials, yardstick)
         return Score(
             hypothesis_id=hypothesis.id,
@@ -174,7 +177,7 @@ class Evaluator:
             grid=trained.grid,
         )
 
-    def _train(self, kind: str, suite: Suite, source: bytes, seeds: tuple[int, ...], tag: str) -> _Trained:
+    def _train(self, kind: str, suite: AnySuite, source: bytes, seeds: tuple[int, ...], tag: str) -> _Trained:
         """One training on `seeds`, with the factor of the grid that is best on GRID_SEEDS."""
         factor = suite.grid[0]
         grid: tuple[Tried, ...] = ()
@@ -182,19 +185,19 @@ class Evaluator:
             first = self._run(kind, suite, source, GRID_SEEDS, suite.grid, tag)
             if first.outcome is not Outcome.FINISHED:
                 return _Trained(execution=first, factor=factor, grid=())
-            grid = tried(first.arrays, self._pack(suite, GRID_SEEDS).held_out, suite.grid)
+            grid = self._pack(suite, GRID_SEEDS).tried(first.arrays, suite.grid)
             factor = best_factor(grid)
         return _Trained(execution=self._run(kind, suite, source, seeds, (factor,), tag), factor=factor, grid=grid)
 
     def _run(
-        self, kind: str, suite: Suite, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...], tag: str
+        self, kind: str, suite: AnySuite, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...], tag: str
     ) -> Execution:
         prepared = self._pack(suite, seeds)
         self._sandbox.shelve(prepared.name, prepared.arrays)
         seconds = SECONDS_PER_SEED * len(seeds) * len(factors) * suite.steps / SCREEN.steps
         return self._sandbox.run(
             Task(
-                action="train",
+                action=prepared.action,
                 kind=kind,
                 source=source,
                 options={**prepared.options, "device": self.device, "factors": list(factors)},
@@ -207,7 +210,7 @@ class Evaluator:
 
     # --- baselines
 
-    def _train_baseline(self, kind: str, suite: Suite, known: Known, seeds: tuple[int, ...]) -> None:
+    def _train_baseline(self, kind: str, suite: AnySuite, known: Known, seeds: tuple[int, ...]) -> None:
         trained = self._train(kind, suite, known.code.encode(), seeds, f"baselines/{kind}")
         execution = trained.execution
         if execution.outcome is not Outcome.FINISHED:
@@ -225,7 +228,7 @@ class Evaluator:
                 seeds=seeds,
                 torch_version=self._sandbox.torch_version,
                 device=self.device,
-                trials=score(execution.arrays, self._pack(suite, seeds).held_out),
+                trials=self._pack(suite, seeds).score(execution.arrays),
                 seconds=execution.seconds,
                 code_digest=self._digest(kind, suite, known, seeds),
                 factor=trained.factor,
@@ -233,7 +236,7 @@ class Evaluator:
             )
         )
 
-    def _kept(self, kind: str, suite: Suite, seeds: tuple[int, ...]) -> list[BaselineTrials]:
+    def _kept(self, kind: str, suite: AnySuite, seeds: tuple[int, ...]) -> list[BaselineTrials]:
         """In the kind's order of baselines; what is kept under another digest is stale, as if it were not there.
 
         So is what an older version kept without its factor of the grid.
@@ -244,7 +247,7 @@ class Evaluator:
         wanted = [(known.name, self._digest(kind, suite, known, seeds)) for known in self._kinds[kind].baselines]
         return [found[key] for key in wanted if key in found]
 
-    def _digest(self, kind: str, suite: Suite, known: Known, seeds: tuple[int, ...]) -> str:
+    def _digest(self, kind: str, suite: AnySuite, known: Known, seeds: tuple[int, ...]) -> str:
         names = [self._name(suite, each) for each in ((seeds, GRID_SEEDS) if len(suite.grid) > 1 else (seeds,))]
         digest = hashlib.sha256("\0".join([*names, known.code, ""]).encode())
         digest.update(_training_code())
@@ -252,17 +255,17 @@ class Evaluator:
 
     # --- packs
 
-    def _pack(self, suite: Suite, seeds: tuple[int, ...]) -> Pack:
+    def _pack(self, suite: AnySuite, seeds: tuple[int, ...]) -> Pack | OwnPack:
         key = suite.identity(self._secret), seeds
         with self._lock:
-            found = self._packs.pop(key, None) or pack(suite, self._secret, seeds)
+            found = self._packs.pop(key, None) or suite.pack(self._secret, seeds)
             self._packs[key] = found  # the latest used is last
             self._names[key] = found.name
             for oldest in list(self._packs)[:-KEPT_PACKS]:
                 del self._packs[oldest]
             return found
 
-    def _name(self, suite: Suite, seeds: tuple[int, ...]) -> str:
+    def _name(self, suite: AnySuite, seeds: tuple[int, ...]) -> str:
         return self._names.get((suite.identity(self._secret), seeds)) or self._pack(suite, seeds).name
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.datasets import Dataset, generator, load
-from engine.heldout import HeldOut
+from engine.heldout import HeldOut, score, tried
+from engine.score import Trial, Tried
 from sandbox.execution import Array
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.nets import ARCHITECTURES, INPUTS, OUTPUTS, initial
@@ -56,6 +57,9 @@ class Suite:
             for architecture, count in self.architectures.items()
             for dataset in self.datasets[:count]
         )
+
+    def pack(self, secret: bytes, seeds: tuple[int, ...]) -> Pack:
+        return pack(self, secret, seeds)
 
     def identity(self, secret: bytes) -> str:
         """Name, version, and a digest of the definition and the secret: `screen-1/3fa90c1d`."""
@@ -129,12 +133,19 @@ class Pack:
     arrays: Mapping[str, Array]
     options: Mapping[str, object]
     held_out: HeldOut
+    action: str = "train"
 
     def expects(self, factors: Sequence[float]) -> dict[str, tuple[int, ...]]:
         """The shapes of the predictions of a training with these factors of the grid."""
         checkpoints, _, examples = self.held_out.targets.shape
         stacks = self.held_out.stacks.items()
         return {name: (checkpoints, len(factors) * count, examples, OUTPUTS) for name, count in stacks}
+
+    def score(self, predictions: Mapping[str, Array]) -> tuple[Trial, ...]:
+        return score(predictions, self.held_out)
+
+    def tried(self, predictions: Mapping[str, Array], factors: Sequence[float]) -> tuple[Tried, ...]:
+        return tried(predictions, self.held_out, factors)
 
 
 def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:

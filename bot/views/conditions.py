@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.views.figures import count, number_word
+from bot.views.figures import count, listed, number_word
+from bot.views.message import escape
+from engine.own.suite import OwnSuite
 from engine.suite import Suite
 from sandbox.execution import Level
 from sandbox.guest.components.kind import Kind
@@ -29,6 +31,7 @@ class Measuring:
     sources: tuple[str, ...] = ()  # names of the data sets
     metric: str  # in words; lower is better
     grid: str = ""  # how every arm is tuned, in words; empty: it is not
+    own_model: str = ""  # the name of a team's own model; empty: a suite of ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Conditions:
     sandbox: Level
 
 
-def measuring(kind: Kind, suite: Suite, identity: str) -> Measuring:
+def measuring(kind: Kind, suite: Suite | OwnSuite, identity: str) -> Measuring:
     return Measuring(
         suite=identity,
         settings=len(suite.cells) * len(suite.seeds),
@@ -46,23 +49,29 @@ def measuring(kind: Kind, suite: Suite, identity: str) -> Measuring:
         sources=tuple(suite.datasets),
         metric=_metric(kind, suite),
         grid=_grid(kind, suite),
+        own_model=suite.name if isinstance(suite, OwnSuite) else "",
     )
 
 
-def _metric(kind: Kind, suite: Suite) -> str:
+def _metric(kind: Kind, suite: Suite | OwnSuite) -> str:
+    if isinstance(suite, OwnSuite):
+        return suite.metric.in_words
     if suite.metric == "brier":
         return "held-out Brier score after temperature scaling"
     return "held-out log-loss" + (" (squared error for regressions)" if kind.conditions.regression else "")
 
 
-def _grid(kind: Kind, suite: Suite) -> str:
+def _grid(kind: Kind, suite: Suite | OwnSuite) -> str:
     if len(suite.grid) < 2:
         return ""
     return f"each arm, baselines included, at its best of {number_word(len(suite.grid))} {kind.conditions.grid_of}s"
 
 
 def suite_words(measured: Measuring) -> str:
-    """`34 settings on five small data sets`"""
+    """`34 settings on five small data sets`, `8 seeds of your own model ranker on clicks`"""
+    if measured.own_model:
+        on = escape(listed(list(measured.sources)))
+        return f"{count(measured.settings, 'seed')} of your own model *{escape(measured.own_model)}* on {on}"
     sets = f"{number_word(measured.data_sets)} small data set{'' if measured.data_sets == 1 else 's'}"
     return f"{count(measured.settings, 'setting')} on {sets}"
 
@@ -74,6 +83,8 @@ def tuned(measured: Measuring) -> str:
 
 def caveat(measured: Measuring) -> str:
     """What no interval covers, said wherever a win rate is."""
+    if measured.own_model:
+        return "One model and one data set say little beyond themselves."
     number = number_word(measured.data_sets)
     few = f"{number[:1].upper()}{number[1:]} data set{' is' if measured.data_sets == 1 else 's are'} few"
     return f"{few}, and small nets tell nothing about large models."

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from .job import Fault
 
 CANDIDATE_FILE = "proposal.py"  # the file name under which candidates are compiled
+MODEL_FILE = "own_model.py"  # the same of a team's own model, see own.py
 LONGEST_MESSAGE = 300
 LIMIT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EAGAIN)
 LIMIT_WORDS = ("can't allocate memory", "can't start new thread")
@@ -32,17 +33,22 @@ def blamed(check: str, doing: str) -> Iterator[None]:
 
 
 def described(error: BaseException) -> str:
-    """Type and message on one line, and the line of the candidate that was being run, if any."""
+    """Type and message on one line, and the line of the candidate or of a team's model that was being run, if any."""
     text = " ".join("".join(traceback.format_exception_only(error)).split())  # survives a __str__ that raises
     cut = text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
-    line = line_of_candidate(error)
-    return f"{cut} (line {line})" if line else cut
+    if line := line_of_candidate(error):
+        return f"{cut} (line {line})"
+    line = _innermost(error, MODEL_FILE)
+    return f"{cut} (line {line} of the model)" if line else cut
 
 
 def line_of_candidate(error: BaseException) -> int | None:
     """The innermost line of the candidate in the traceback; None when it never got there."""
-    frames = traceback.walk_tb(error.__traceback__)
-    lines = [line for frame, line in frames if frame.f_code.co_filename == CANDIDATE_FILE]
+    return _innermost(error, CANDIDATE_FILE)
+
+
+def _innermost(error: BaseException, file: str) -> int | None:
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
     return lines[-1] if lines else None
 
 

@@ -40,15 +40,7 @@ def load(source: bytes, kind: Kind, *, module: str = MODULE) -> Callable[..., An
     Replaces `sys.modules[module]`, as an import would: pickling, dataclasses and `inspect` need it there. Raises
     `Fault`; so does every call of what is returned.
     """
-    text = _decode(source)
-    filename = f"{module}.py"
-    code = _compile(source, text, filename)
-    loaded = types.ModuleType(module)
-    loaded.__file__ = filename
-    loaded.__spec__ = ModuleSpec(module, None, origin=filename)  # `find_spec`, which torch calls, refuses None
-    linecache.cache[filename] = (len(source), None, io.StringIO(text).readlines(), filename)
-    sys.modules[module] = loaded
-    _execute(code, loaded)
+    loaded = run_module(source, module)
     build = loaded.__dict__.get("build")
     if build is None:
         raise Fault("build", f"it has no `build` at module level; its entry point must be `{kind.entry}`")
@@ -62,6 +54,20 @@ def load(source: bytes, kind: Kind, *, module: str = MODULE) -> Callable[..., An
         return component
 
     return checked
+
+
+def run_module(source: bytes, name: str) -> types.ModuleType:
+    """Run `source` as a module of this name and put it into `sys.modules`. Raises `Fault`: source, syntax, import."""
+    text = _decode(source)
+    filename = f"{name}.py"
+    code = _compile(source, text, filename)
+    loaded = types.ModuleType(name)
+    loaded.__file__ = filename
+    loaded.__spec__ = ModuleSpec(name, None, origin=filename)  # `find_spec`, which torch calls, refuses None
+    linecache.cache[filename] = (len(source), None, io.StringIO(text).readlines(), filename)
+    sys.modules[name] = loaded
+    _execute(code, loaded)
+    return loaded
 
 
 def learnable_scalars(component: Any) -> int:

@@ -1,0 +1,1 @@
+"""A team's own model and data as a suite."""
