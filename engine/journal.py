@@ -13,7 +13,7 @@ from engine.request import Request
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
 
-SCREEN = "screen"  # how the name of every screening suite starts, of any kind and version
+SCREENINGS = ("screen", "standard")  # how the suites' names start, of any version, whose scores are one past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Past:
 
     hypothesis: Hypothesis
     verdict: Verdict
-    score: Score | None  # on the screening suite
+    score: Score | None  # as it was screened, its trials and grid left out: there may be tens of thousands
     feedback: tuple[Feedback, ...]
 
 
@@ -114,9 +114,13 @@ class Journal(Protocol):
     def past(self, kind: str) -> list[Past]:
         """Every hypothesis of this kind that has a verdict, over all requests, in the order of recording.
 
-        Its score is the first that was recorded on a suite whose name starts with `SCREEN`: not the re-run, which
-        only the best get.
+        Its score is the first that was recorded on a suite whose name starts with one of `SCREENINGS`: not the re-run,
+        which only the best get.
         """
+        ...
+
+    def outcomes(self, kind: str) -> int:
+        """How many of the past have a score."""
         ...
 
     def record_snapshot(self, snapshot: Snapshot) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from threading import RLock
 from typing import TypeVar
 
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import SCREEN, Choice, Past, Snapshot
+from engine.journal import SCREENINGS, Choice, Past, Snapshot
 from engine.request import Request, Strategy
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
@@ -140,6 +141,9 @@ class MemoryJournal:
                 if hypothesis.kind == kind and hypothesis.id in self._verdicts
             ]
 
+    def outcomes(self, kind: str) -> int:
+        return sum(past.score is not None for past in self.past(kind))
+
     def record_snapshot(self, snapshot: Snapshot) -> None:
         with self._lock:
             self._snapshots[snapshot.kind, snapshot.version] = snapshot
@@ -153,8 +157,11 @@ class MemoryJournal:
         return self._hypotheses[hypothesis_id].request_id
 
     def _screened(self, hypothesis_id: str) -> Score | None:
-        of_it = (s for s in self._scores.values() if s.hypothesis_id == hypothesis_id and s.suite.startswith(SCREEN))
-        return next(of_it, None)
+        of_it = (
+            s for s in self._scores.values() if s.hypothesis_id == hypothesis_id and s.suite.startswith(SCREENINGS)
+        )
+        first = next(of_it, None)
+        return first and replace(first, trials=(), grid=())
 
     def _require(self, requests: Iterable[str] = (), hypotheses: Iterable[str] = ()) -> None:
         for request_id in requests:

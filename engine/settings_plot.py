@@ -27,9 +27,9 @@ from engine.canvas import (
 )
 from engine.ranking import Ranking
 from engine.score import BaselineTrials, Trial
+from engine.winrate import wins
 from sandbox.guest.components.kind import Vector
 
-TIE = 1e-4  # relative difference of held-out losses below which two trials tie
 MOST_NUMBERED = 24  # columns up to which a number fits into each cell
 
 Losses = Mapping[tuple[str, int], float | None]
@@ -64,21 +64,17 @@ def losses_of(trials: Sequence[Trial]) -> Losses:
 
 def by_cell(own: Losses, others: Sequence[Losses]) -> dict[str, float]:
     """Share of paired trials won in each cell; a cell without a pair is absent."""
-    won: dict[str, list[float]] = {}
+    pairs: dict[str, list[tuple[float, float]]] = {}
     for (cell, seed), loss in own.items():
         for other in others:
             if (cell, seed) in other:
-                won.setdefault(cell, []).append(_won(loss, other[cell, seed]))
-    return {cell: sum(wins) / len(wins) for cell, wins in won.items()}
+                pairs.setdefault(cell, []).append((_loss(loss), _loss(other[cell, seed])))
+    return {cell: float(wins(*np.array(each).T).mean()) for cell, each in pairs.items()}
 
 
-def _won(loss: float | None, other: float | None) -> float:
-    """1 for a lower loss, one half for a tie; a trial that diverged loses, and two of them tie."""
-    if loss is None or other is None:
-        return 0.5 if loss is other else float(other is None)
-    if abs(loss - other) <= TIE * max(abs(loss), abs(other)):
-        return 0.5
-    return float(loss < other)
+def _loss(loss: float | None) -> float:
+    """A trial that diverged has an infinite loss, as win rates count it."""
+    return np.inf if loss is None else loss
 
 
 def _data_set(cell: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, or_
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 from sqlmodel import SQLModel, col, select
 
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import SCREEN, Choice, Past, Snapshot
+from engine.journal import SCREENINGS, Choice, Past, Snapshot
 from engine.request import Request, Strategy
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
@@ -30,6 +32,9 @@ from storage.tables import (
 )
 
 POSITION = col(HypothesisRow.position)
+SCREENED = or_(*(col(ScoreRow.suite).startswith(name) for name in SCREENINGS))
+
+WITHOUT_TRIALS = [defer(cast(Any, column)) for column in (ScoreRow.trials, ScoreRow.grid)]
 
 
 class SqlJournal:
@@ -139,8 +144,9 @@ class SqlJournal:
         judged = select(HypothesisRow, VerdictRow).join(VerdictRow).where(HypothesisRow.kind == kind)
         scored = (
             select(ScoreRow)
+            .options(*WITHOUT_TRIALS)
             .join(HypothesisRow)
-            .where(HypothesisRow.kind == kind, col(ScoreRow.suite).startswith(SCREEN))
+            .where(HypothesisRow.kind == kind, SCREENED)
             .order_by(col(ScoreRow.position))
         )
         voted = (
@@ -153,7 +159,7 @@ class SqlJournal:
         votes: dict[str, list[Feedback]] = {}
         with reading(self._engine) as session:
             for score in session.exec(scored):
-                scores.setdefault(score.hypothesis_id, score.value())
+                scores.setdefault(score.hypothesis_id, score.summary())
             for vote in session.exec(voted):
                 votes.setdefault(vote.hypothesis_id, []).append(vote.value())
             return [
@@ -165,6 +171,16 @@ class SqlJournal:
                 )
                 for hypothesis, verdict in session.exec(judged.order_by(POSITION))
             ]
+
+    def outcomes(self, kind: str) -> int:
+        scored = (
+            select(func.count(func.distinct(ScoreRow.hypothesis_id)))
+            .join(HypothesisRow, col(HypothesisRow.id) == col(ScoreRow.hypothesis_id))
+            .join(VerdictRow, col(VerdictRow.hypothesis_id) == col(ScoreRow.hypothesis_id))
+            .where(HypothesisRow.kind == kind, SCREENED)
+        )
+        with reading(self._engine) as session:
+            return session.exec(scored).one()
 
     def record_snapshot(self, snapshot: Snapshot) -> None:
         self._record([SnapshotRow.of(snapshot)], "kind", "version")

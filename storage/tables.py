@@ -7,6 +7,7 @@ read back whole is JSON.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -257,11 +258,15 @@ class ScoreRow(SQLModel, table=True):
         )
 
     def value(self) -> Score:
+        return replace(self.summary(), trials=_trials(self.trials), grid=_grid(self.grid))
+
+    def summary(self) -> Score:
+        """Without trials and grid, which need not be loaded."""
         return Score(
             hypothesis_id=self.hypothesis_id,
             suite=self.suite,
             seeds=self.seeds,
-            trials=_trials(self.trials),
+            trials=(),
             b_wr=_estimate(self.b_wr),
             bsota_wr=_estimate(self.bsota_wr),
             effect=_estimate(self.effect),
@@ -271,7 +276,6 @@ class ScoreRow(SQLModel, table=True):
             sandbox=self.sandbox,
             device=self.device,
             factor=self.factor,
-            grid=_grid(self.grid),
         )
 
 

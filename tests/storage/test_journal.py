@@ -402,7 +402,7 @@ def test_the_past_tells_everything_of_what_was_judged(journal: Journal) -> None:
     journal.record_feedback(a_vote("U1", "h1"))
     journal.record_feedback(a_vote("U2", "h1", thumbs_up=False))
     one, two = journal.past("activation")
-    assert (one.hypothesis, one.score) == (a_hypothesis("h1"), a_score("h1"))
+    assert (one.hypothesis, one.score) == (a_hypothesis("h1"), a_score("h1", trials=()))
     assert one.feedback == (a_vote("U1", "h1"), a_vote("U2", "h1", thumbs_up=False))
     assert one.verdict.behaviour["y"].tolist() == [1, 1, 1]
     assert (two.hypothesis.id, two.verdict.check, two.score, two.feedback) == ("h2", "shape", None, ())
@@ -415,7 +415,25 @@ def test_the_past_tells_the_screening_not_the_rerun(journal: Journal) -> None:
     screening = a_score(suite="screen-1")
     journal.record_score(screening)
     journal.record_score(a_score(suite="screen-1", seeds=tuple(range(2, 10))))
-    assert [past.score for past in journal.past("activation")] == [screening]
+    assert [past.score for past in journal.past("activation")] == [replace(screening, trials=())]
+
+
+def test_what_was_measured_on_the_standard_suite_is_of_the_past_too(journal: Journal) -> None:
+    begin(journal)
+    journal.record_verdict(a_verdict())
+    journal.record_score(a_score(suite="standard-1/a"))
+    assert [past.score and past.score.suite for past in journal.past("activation")] == ["standard-1/a"]
+
+
+def test_outcomes_are_the_hypotheses_of_the_past_with_a_score(journal: Journal) -> None:
+    begin(journal, *(a_hypothesis(id) for id in ("h1", "h2", "h3")), a_hypothesis("other", kind="loss"))
+    for id in ("h1", "h2", "h3", "other"):
+        journal.record_verdict(a_verdict(id))
+    for id in ("h1", "h2", "other"):
+        journal.record_score(a_score(id))
+        journal.record_score(a_score(id, seeds=(7,)))
+    journal.record_score(a_score("h3", suite="full-1/a"))
+    assert journal.outcomes("activation") == sum(past.score is not None for past in journal.past("activation")) == 2
 
 
 def test_the_past_asks_the_database_no_more_often_when_it_is_longer(engine: Engine) -> None:
