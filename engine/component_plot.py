@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,8 +41,11 @@ from engine.novelty import known_behaviour
 from engine.ranking import Place, Ranking
 from sandbox.guest.components.kind import Drawing, Image, Kind, Series, Vector
 
+LONG = 5.0  # times as wide as high: what is longer is stretched to be seen
+DASHES: tuple[Any, ...] = ("-", "-", (0, (4, 2)), (0, (1.2, 1.4)), (0, (6, 1.5, 1, 1.5)))
 UNUSUAL = 2.5  # times smaller or larger than the median size of a drawing
 DECADES = 3.0  # positive values over more than this many are shown on a logarithmic axis
+BESIDE, GAP = 0.5, 0.45  # pictures beside curves: share of the width; inches between them, for ticks and a name
 FEW = 8  # points of a curve up to which each is marked
 
 
@@ -80,12 +84,15 @@ def _heading_of(name: str, place: Place) -> tuple[str, str]:
 def _note(kind: Kind, drawing: Drawing, beside: Drawing | None) -> str:
     parts = ["N: distance to the nearest known one"]
     if drawing.images:
-        parts.insert(0, "each picture from its lowest (black) to its highest value (white)")
+        named = f"{drawing.images[0].name}, " if drawing.series else "each picture "
+        parts.insert(0, f"{named}from its lowest (black) to its highest value (white)")
+        if drawing.series:
+            parts.insert(1, f"beside it: {drawing.y_label} over {drawing.x_label}")
     if beside is not None:
         parts.insert(0, f"grey: {kind.reference}")
     if any(_is_path(one) for one in drawing.series):
         parts.insert(0, "from the ring to the dot")
-    return "; ".join(parts)
+    return wrapped("; ".join(parts), WIDTH - 0.8, 2)
 
 
 def _figure(
@@ -93,15 +100,15 @@ def _figure(
 ) -> Figure:
     columns = _columns(drawn)
     rows = ceil(len(drawn) / columns)
-    wide, high, top, left = (WIDTH - 0.3) / columns, {1: 3.6, 2: 2.7}.get(columns, 2.1), 0.6, 0.15
-    below = 0.35 if len(drawn[0].series) > 1 else 0.1
+    wide, high, top, left = (WIDTH - 0.3) / columns, {1: 3.6, 2: 2.7}.get(columns, 2.1), 0.72, 0.15
+    below = 0.45 if len(drawn[0].series) > 1 else 0.2
     made = figure(top + rows * high + below, title, note)
     frames = _frames(drawn, beside)
     for index, (drawing, heading) in enumerate(zip(drawn, headings, strict=True)):
         row, column = divmod(index, columns)
         x, y = left + column * wide, below + (rows - 1 - row) * high
         last = row == rows - 1 or index + columns >= len(drawn)
-        place = (x + 0.45, y + 0.38, wide - 0.58, high - 0.97)
+        place = (x + 0.5, y + 0.38, wide - 0.63, high - 0.97)
         axes = _part(made, place, drawing, beside, frames[index], names=(last, column == 0))
         _heading(axes, *heading, wide - 0.5)
     _series_legend(made, drawn[0])
@@ -121,20 +128,23 @@ def _part(
     frame: _Frame,
     names: tuple[bool, bool],
 ) -> Axes:
-    """One component in its place (left, bottom, width, height in inches); pictures above what there are of curves."""
+    """One component in its place (left, bottom, width, height in inches); pictures left of what there are of curves."""
     left, bottom, width, height = place
-    share = 0.5 if drawing.series else 1.0
     axes = None
     if drawing.images:
-        axes = _pictures(made, (left, bottom + (1 - share) * height, width, share * height), drawing.images)
+        wide = min(BESIDE * width, height * len(drawing.images)) if drawing.series else width
+        axes = _pictures(made, (left, bottom, wide, height), drawing.images, named=not drawing.series)
+        left, width = left + wide + GAP, width - wide - GAP
     if drawing.series:
-        below = panel(made, left, bottom, width, height * (1 - share if drawing.images else 1) - 0.1)
-        _curves(below, drawing, beside, frame)
-        if names[0]:
-            below.set_xlabel(drawing.x_label, fontsize=SMALL, color=GREY, labelpad=1, parse_math=False)
-        if names[1]:
-            below.set_ylabel(drawing.y_label, fontsize=SMALL, color=GREY, labelpad=1, parse_math=False)
-        axes = axes or below
+        curves = panel(made, left, bottom, width, height - 0.1)
+        _curves(curves, drawing, beside, frame)
+        if names[0] and not drawing.images:  # beside pictures there is no room: the note says it
+            name = wrapped(drawing.x_label, width + 0.2, 2)
+            curves.set_xlabel(name, fontsize=SMALL, color=GREY, labelpad=1, linespacing=1, parse_math=False)
+        if names[1] and not drawing.images:
+            name = wrapped(drawing.y_label, height, 2)
+            curves.set_ylabel(name, fontsize=SMALL, color=GREY, labelpad=1, linespacing=1, parse_math=False)
+        axes = axes or curves
     return axes or panel(made, left, bottom, width, height)
 
 
@@ -247,19 +257,20 @@ def _curves(axes: Axes, drawing: Drawing, beside: Drawing | None, frame: _Frame)
         if drawing.bars:
             _bars(axes, series, color, outlined=rank > 0)
         else:
-            _line(axes, series, color, first=rank == 0)
+            _line(axes, series, color, rank)
     axes.set_xlim(*frame.x)
     axes.set_ylim(*frame.y)
 
 
-def _line(axes: Axes, series: Series, color: str, *, first: bool) -> None:
-    few = len(series.x) <= FEW
-    zorder = 3 if first else 4
-    width = 1.6 if first else 1.0
-    axes.plot(series.x, series.y, color=color, linewidth=width, marker="o" if few else "", ms=2.5, zorder=zorder)
+def _line(axes: Axes, series: Series, color: str, rank: int) -> None:
+    """The first is broad and at the bottom, later ones are thin and broken: where curves coincide all are seen."""
+    zorder = 3 + 0.1 * rank
+    style: dict[str, Any] = {"linewidth": 1.0 if rank else 1.8, "linestyle": DASHES[min(rank, len(DASHES) - 1)]}
+    marker = "o" if len(series.x) <= FEW else ""
+    axes.plot(series.x, series.y, color=color, marker=marker, ms=2.5, zorder=zorder, **style)
     if _is_path(series):
-        axes.plot(series.x[:1], series.y[:1], "o", color=color, ms=4.5, mfc="white", zorder=zorder + 1)
-        axes.plot(series.x[-1:], series.y[-1:], "o", color=color, ms=4.5, zorder=zorder + 1)
+        axes.plot(series.x[:1], series.y[:1], "o", color=color, ms=4.5, mfc="white", zorder=zorder + 2)
+        axes.plot(series.x[-1:], series.y[-1:], "o", color=color, ms=4.5, zorder=zorder + 2)
 
 
 def _bars(axes: Axes, series: Series, color: str, *, outlined: bool) -> None:
@@ -291,8 +302,8 @@ def _ticks(axes: Axes, drawing: Drawing, frame: _Frame) -> None:
             axes.yaxis.set_major_formatter(plain)
 
 
-def _pictures(made: Figure, place: tuple[float, float, float, float], images: Sequence[Image]) -> Axes:
-    """Side by side in at most two rows, each with its name below; answers the first one's axes."""
+def _pictures(made: Figure, place: tuple[float, float, float, float], images: Sequence[Image], *, named: bool) -> Axes:
+    """Side by side in at most two rows, each with its name below if `named`; answers the first one's axes."""
     left, bottom, width, height = place
     columns = len(images) if len(images) <= 4 else ceil(len(images) / 2)
     rows = ceil(len(images) / columns)
@@ -301,11 +312,15 @@ def _pictures(made: Figure, place: tuple[float, float, float, float], images: Se
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         axes = panel(made, left + column * wide, bottom + (rows - 1 - row) * high + 0.14, wide - 0.06, high - 0.2)
-        axes.imshow(image.pixels, cmap="gray", aspect="auto", interpolation="nearest")
+        rows_high, columns_wide = image.pixels.shape
+        aspect: Literal["equal", "auto"] = "equal" if 1 / LONG < rows_high / columns_wide < LONG else "auto"
+        axes.imshow(image.pixels, cmap="gray", aspect=aspect, interpolation="nearest")
+        axes.set_anchor("N")
         axes.set_xticks([])
         axes.set_yticks([])
         bare(axes)
-        axes.set_xlabel(shortened(image.name, wide - 0.06), fontsize=SMALL, color=GREY, labelpad=1.5, parse_math=False)
+        name = shortened(image.name, wide - 0.06) if named else ""
+        axes.set_xlabel(name, fontsize=SMALL, color=GREY, labelpad=1.5, parse_math=False)
         first = first or axes
     assert first is not None
     return first
@@ -321,7 +336,17 @@ def _series_legend(made: Figure, drawing: Drawing) -> None:
     if len(drawing.series) < 2:
         return
     pairs = zip(drawing.series, LINES * len(drawing.series), strict=False)
-    lines = [Line2D([], [], color=color, linewidth=1.7, label=shortened(series.name, 2.2)) for series, color in pairs]
+    lines = [
+        Line2D(
+            [],
+            [],
+            color=color,
+            linewidth=1.7,
+            linestyle=DASHES[min(rank, len(DASHES) - 1)],
+            label=shortened(series.name, 2.2),
+        )
+        for rank, (series, color) in enumerate(pairs)
+    ]
     legend = made.legend(handles=lines, loc="lower center", ncols=4, fontsize=SMALL, frameon=False, labelcolor=INK)
     for text in legend.get_texts():
         text.set_parse_math(False)
