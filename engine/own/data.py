@@ -263,7 +263,7 @@ def _classified(declared: Declared, file: str, target: str, targets: Array) -> t
     if len(values) > min(MOST_CLASSES, len(targets) // FEWEST_OF_CLASS):
         raise OwnSuiteError(
             f"{file}: the target {target!r} has {len(values):,} different values in {len(targets):,} rows, "
-            f'too many classes. If it is a quantity, take METRIC = "mse", "mae" or "r2" instead of {declared.metric.name!r}.'
+            f'too many classes. If it is a quantity, METRIC must be "mse", "mae" or "r2", not {declared.metric.name!r}.'
         )
     if counts.min() < FEWEST_OF_CLASS:
         rare = values[counts.argmin()]
