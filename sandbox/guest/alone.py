@@ -113,7 +113,7 @@ class Training:
     penalty: Callable[[Net, Sequence[Tensor]], Any] | None = None  # of the net and its hidden activations
     learnable: Sequence[nn.Parameter] = ()  # of the component: trained along at the suite's learning rate
     optimizer: Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer] = _adam
-    multiplier: Callable[[int], float] = lambda step: 1.0
+    multiplier: Callable[[int], float] | None = None  # of the learning rate; None: it is the optimizer's own affair
 
 
 def made(build: Callable[[], nn.Module], training: Training, layer: int, arguments: Arguments) -> nn.Module:

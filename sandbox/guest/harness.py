@@ -59,6 +59,7 @@ class Frame:
     factors: tuple[float, ...]  # of the grid, equal ones side by side: scales the learning rate, or what the kind says
     inputs: tuple[int, ...]  # true number of inputs; the rest is padding
     classes: tuple[int, ...]  # 0 for a regression
+    careful: bool = False  # take the slowest tier: a faster one was refuted in this very training
 
     @property
     def net(self) -> Architecture:

@@ -147,7 +147,7 @@ class _Run:
         parameters, own = list(training.net.parameters()), [p for p in training.learnable if p.requires_grad]
         optimizer = training.optimizer(parameters, training.rate)
         learning = _adam(own, training.base_rate) if own else None
-        rates = [group["lr"] for group in optimizer.param_groups]
+        rates = [group.get("lr") for group in optimizer.param_groups]
         predictions: list[Tensor] = []
         self._train_mode(True)
         for step, rows in enumerate(_order(len(self.tensors["rows"]), options, training.seed)):
@@ -156,13 +156,14 @@ class _Run:
                 loss = self._loss(rows)
                 training.net.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
+                if training.multiplier:
+                    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                        group["lr"] = rate * training.multiplier(step)
+                optimizer.step()
             except Exception:
                 if all(tensor.isfinite().all() for tensor in (*parameters, *own)):
                     raise
                 return self._lost()
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * training.multiplier(step)
-            optimizer.step()
             if learning:
                 learning.step()
                 learning.zero_grad()

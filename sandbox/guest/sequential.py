@@ -72,7 +72,7 @@ def _train_one(training: Training, pack: dict[str, Array], options: Any, replica
     parameters, own = list(net.parameters()), [p for p in training.learnable if p.requires_grad]
     optimizer = training.optimizer(parameters, training.rate)
     learning = torch.optim.Adam(own, training.base_rate, BETAS, EPSILON) if own else None
-    rates = [group["lr"] for group in optimizer.param_groups]
+    rates = [group.get("lr") for group in optimizer.param_groups]
     seed_torch(0)
     predictions: list[Tensor] = []
     for step, rows in enumerate(pack["order"][:, replica]):
@@ -84,13 +84,14 @@ def _train_one(training: Training, pack: dict[str, Array], options: Any, replica
                 loss = loss + training.penalty(net, hidden)
             net.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if training.multiplier:
+                for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate * training.multiplier(step)
+            optimizer.step()
         except Exception:
             if all(tensor.isfinite().all() for tensor in (*parameters, *own, *hidden)):
                 raise
             return np.full((*asked.shape, 10), np.nan)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * training.multiplier(step)
-        optimizer.step()
         if learning:
             learning.step()
             learning.zero_grad()

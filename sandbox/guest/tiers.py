@@ -34,6 +34,10 @@ class Tier(StrEnum):
     LOOP = "loop"
 
 
+class Refuted(Exception):
+    """A fast tier was found wrong in training: what it made is to be thrown away."""
+
+
 class Placed(Protocol):
     """A component in one place of a stack of R replicas."""
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from .harness import Build, Harness, joins
 from .job import Array, Job, Reply
 from .nets import OUTPUTS
 from .stack import Stack, stack_of
-from .tiers import Tier, seed_torch
+from .tiers import Refuted, Tier, seed_torch
 
 
 def train(job: Job) -> Reply:
@@ -92,15 +93,17 @@ def _train_all(stack: Stack, build: Build, kind: Kind, options: Mapping[str, Any
     checkpoints, _, examples = stack.tensors["asked"].shape
     replicas = sum(len(member.pairs) for member in stack.members)
     predictions = torch.full((checkpoints, replicas, examples, OUTPUTS), torch.nan)
-    left, tier = list(range(replicas)), Tier.LOOP
+    left, tier, careful = list(range(replicas)), Tier.LOOP, False
     while left:
         part = stack if len(left) == replicas else stack.only(left)
         try:
-            harness = kind.harness(build, part.frame(options))
+            harness = kind.harness(build, replace(part.frame(options), careful=careful))
             tier = harness.tier
             seed_everything(0)
             predictions[:, left] = _run(part, harness, options["checkpoints"]).cpu()
             break
+        except Refuted:
+            careful = True
         except _Diverged as diverged:
             if len(stack.members) > 1:
                 raise
@@ -133,6 +136,8 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
                 update.step(gradients, harness.multiplier(step))
             if step + 1 in checkpoints:
                 predictions.append(_predict(stack, harness, parameters, len(predictions)))
+        except Refuted:
+            raise
         except Exception as error:
             finite = [tensor.detach().isfinite().flatten(1).all(1) for tensor in parameters + seen]
             if isinstance(error, MemoryError) or all(bool(each.all()) for each in finite):

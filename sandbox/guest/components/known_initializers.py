@@ -1,7 +1,7 @@
 """Published initializers, as data: name, paper, year, lines that fill `weight` [rows, columns] in place.
 
-A row is a unit, a column an input. The baselines come first. Kaiming's and orthogonal weights with the gain of ReLU are
-the accepted best for plain ReLU nets. Constants are those of the papers, gains those for ReLU where a paper gives one.
+A row is a unit, a column an input. The baselines come first. Kaiming's and orthogonal weights are the
+accepted best for plain ReLU nets. Constants are those of the papers, gains those for ReLU where a paper gives one.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ KNOWN_INITIALIZERS: tuple[Known, ...] = (
         2019,
         "weight.uniform_(-1 / math.sqrt(columns), 1 / math.sqrt(columns))",
     ),
-    _baseline("Orthogonal (gain for ReLU)", _SAXE, 2013, "nn.init.orthogonal_(weight, gain=math.sqrt(2))", best=True),
-    _baseline("Orthogonal", _SAXE, 2013, "nn.init.orthogonal_(weight)"),
+    _baseline("Orthogonal (gain for ReLU)", _SAXE, 2013, "nn.init.orthogonal_(weight, gain=math.sqrt(2))"),
+    _baseline("Orthogonal", _SAXE, 2013, "nn.init.orthogonal_(weight)", best=True),
     _baseline("Sparse (15 per unit)", "Martens, Deep Learning via Hessian-Free Optimization", 2010, _SPARSE),
     _baseline(
         "Truncated normal 0.02",
