@@ -20,7 +20,8 @@ class Trial:
 
     cell: str
     seed: int
-    loss: float | None  # held-out log-loss (squared error for regression), read by the host; None: it diverged
+    loss: float | None  # what decides, on held-out examples, read by the host as the suite's metric says: the log-loss,
+    # or the Brier score at the best temperature; for a regression the squared error. None: it diverged
     accuracy: float | None  # share correct, R2 for regression; None: it diverged
     final_loss: float | None = None  # the same loss at the last checkpoint alone; None: it diverged, or is not known
 

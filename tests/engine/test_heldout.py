@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import log_loss, r2_score
+from sklearn.metrics import brier_score_loss, log_loss, r2_score
 
-from engine.heldout import HeldOut, best_factor, score, tried
+from engine.heldout import HeldOut, best_factor, brier_scores, scaled_brier_scores, score, tried
 from engine.score import Trial, Tried
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
@@ -101,3 +103,82 @@ def test_the_best_factor_has_the_lowest_losses_relative_to_the_lowest_of_each_tr
     assert best((0.001, 1.5, 1.5), (1000.0, 1.0, 1.0)) == 0.0  # one trial, however bad, does not decide alone
     assert best((0.001, 3.0, 3.0), (1000.0, 1.0, 1.0)) == 1.0
     assert best((None, 2.0), (None, 2.0)) == 0.0
+
+
+# --- the Brier score after temperature scaling
+
+
+def judged(labels: HeldOut, predictions: Predictions) -> tuple[Trial, ...]:
+    return score(predictions, replace(labels, metric="brier"))
+
+
+@unhurried
+@given(st.integers(0, 10_000), st.integers(2, 10))
+def test_brier_scores_are_those_of_scikit_learn(seed: int, classes: int) -> None:
+    labels, predictions = held_out(seed, classes)
+    logits, answers = predictions["cnn"][:, 0, :, :classes].astype(np.float64), labels.targets[:, 0].astype(int)
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    rows = probabilities.reshape(-1, classes)
+    wanted = brier_score_loss(answers.ravel(), rows, labels=range(classes), scale_by_half=False)
+    assert brier_scores(logits, answers).mean() == pytest.approx(wanted)
+
+
+@unhurried
+@given(st.integers(0, 10_000), st.integers(2, 10), st.floats(1e-4, 1e4))
+def test_the_scale_of_logits_changes_no_temperature_scaled_score(seed: int, classes: int, scale: float) -> None:
+    labels, predictions = held_out(seed, classes)
+    scaled = {name: (scale * array).astype(np.float32) for name, array in predictions.items()}
+    for before, after in zip(judged(labels, predictions), judged(labels, scaled), strict=True):
+        if before.cell.startswith("spirals"):
+            assert (after.loss, after.final_loss) == pytest.approx((before.loss, before.final_loss), rel=1e-4)
+            assert after.accuracy == before.accuracy
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_perfect_predictions_score_0_and_constant_ones_score_what_guessing_does(classes: int) -> None:
+    labels, predictions = held_out(4, classes)
+    predictions["mlp2"][:, 0] = np.eye(10, dtype=np.float32)[labels.targets[:, 0].astype(int)]
+    predictions["cnn"][:] = 7.0
+    perfect, _, constant = judged(labels, predictions)
+    assert (perfect.loss, perfect.accuracy) == (pytest.approx(0, abs=1e-6), 1)
+    assert constant.loss == pytest.approx(1 - 1 / classes)
+
+
+@unhurried
+@given(st.integers(0, 10_000), st.integers(2, 10), st.floats(0, 3))
+def test_the_temperature_costs_little_more_than_the_best_one_in_hindsight(
+    seed: int, classes: int, skill: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    answers = rng.integers(classes, size=(6, 64))
+    logits = rng.normal(0, 1, (6, 64, classes)) + skill * np.eye(classes)[answers]
+    hindsight = min(brier_scores(sharpness * logits, answers).mean() for sharpness in 2.0 ** np.linspace(-6, 6, 97))
+    assert scaled_brier_scores(logits, answers).mean() < 1.05 * hindsight + 0.01
+
+
+def test_no_example_is_scored_at_a_temperature_that_its_own_answer_chose() -> None:
+    rng = np.random.default_rng(5)
+    answers = rng.integers(2, size=(2, 40))
+    logits = rng.normal(0, 2, (2, 40, 2)) + 2 * np.eye(2)[answers]
+    before = scaled_brier_scores(logits, answers)
+    answers[:, ::2] = 1 - answers[:, ::2]
+    after = scaled_brier_scores(logits, answers)
+    # With two classes sqrt(score / 2) is the probability of the wrong one: the two answers' add up to 1 where the
+    # temperature stayed, as for the even examples, whose temperature is that of the odd ones.
+    np.testing.assert_allclose(np.sqrt(before[:, ::2] / 2) + np.sqrt(after[:, ::2] / 2), 1)
+    assert not np.allclose(before[:, 1::2], after[:, 1::2])
+
+
+def test_a_trial_that_diverged_has_no_score_of_either_metric() -> None:
+    labels, predictions = held_out(6)
+    predictions["mlp2"][1, 0, 0, 0] = np.nan
+    lost, kept, _ = judged(labels, predictions)
+    assert (lost.loss, lost.accuracy, lost.final_loss) == (None, None, None)
+    assert kept == score(predictions, labels)[1]  # a regression is judged by its squared error
+
+
+def test_huge_but_finite_predictions_have_a_finite_brier_score() -> None:
+    labels, predictions = held_out(7)
+    predictions["mlp2"][:] = np.float32(3e38) * np.sign(predictions["mlp2"])
+    predictions["cnn"][:, :, 0] = 3e38
+    assert all(trial.loss is not None and 0 <= trial.loss <= 2 for trial in judged(labels, predictions)[::2])
