@@ -102,7 +102,8 @@ def log_losses(logits: Values, answers: Answers) -> Values:
 def brier_scores(logits: Values, answers: Answers) -> Values:
     """[...] of each example: sum over the classes of (probability - 1 if right else 0)^2, from 0 to 2 (Brier, 1950)."""
     by_class = logits.reshape(-1, logits.shape[-1]).T
-    return _brier_scores(_powers(by_class, 1.0), answers.ravel()).reshape(answers.shape)
+    scores: Values = _brier_scores(_powers(by_class, 1.0), answers.ravel()).reshape(answers.shape)
+    return scores
 
 
 def scaled_brier_scores(logits: Values, answers: Answers) -> Values:
@@ -119,7 +120,8 @@ def scaled_brier_scores(logits: Values, answers: Answers) -> Values:
     for fitted, scored, on_grid in ((even, odd, means[0]), (odd, even, means[1])):
         sharpness = _sharpness(by_class[:, fitted], right[fitted], on_grid)
         scores[scored] = _brier_scores(_powers(by_class[:, scored], sharpness), right[scored])
-    return scores.reshape(answers.shape)
+    shaped: Values = scores.reshape(answers.shape)
+    return shaped
 
 
 def _powers(by_class: Values, sharpness: float) -> Values:
