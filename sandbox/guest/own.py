@@ -147,7 +147,7 @@ class _Run:
         parameters, own = list(training.net.parameters()), [p for p in training.learnable if p.requires_grad]
         optimizer = training.optimizer(parameters, training.rate)
         learning = _adam(own, training.base_rate) if own else None
-        rates = [group.get("lr") for group in optimizer.param_groups]
+        rates: list[Any] = [group.get("lr") for group in optimizer.param_groups]
         predictions: list[Tensor] = []
         self._train_mode(True)
         for step, rows in enumerate(_order(len(self.tensors["rows"]), options, training.seed)):

@@ -72,7 +72,7 @@ def _train_one(training: Training, pack: dict[str, Array], options: Any, replica
     parameters, own = list(net.parameters()), [p for p in training.learnable if p.requires_grad]
     optimizer = training.optimizer(parameters, training.rate)
     learning = torch.optim.Adam(own, training.base_rate, BETAS, EPSILON) if own else None
-    rates = [group.get("lr") for group in optimizer.param_groups]
+    rates: list[Any] = [group.get("lr") for group in optimizer.param_groups]
     seed_torch(0)
     predictions: list[Tensor] = []
     for step, rows in enumerate(pack["order"][:, replica]):
