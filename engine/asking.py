@@ -9,14 +9,14 @@ gets FAIR_SHARE, since one of a kind has nothing to be ranked against, or all of
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from engine.request import Strategy
 from engine.sentence import FILLERS, INCREMENTAL, NOVEL, Sentence, parse, word_set
-from engine.understanding import FEWEST, MOST, CountOutOfRange, Propose, UnsupportedKind
+from engine.suite_phrase import suite_phrase
+from engine.understanding import FEWEST, MOST, CountOutOfRange, Propose, UnknownSuite, UnsupportedKind
 from engine.vocabulary import Mention
 from engine.wording import DEFAULT_COUNT, Number
 from sandbox.guest.components.kind import Kind
@@ -36,31 +36,21 @@ _SUBJECTS = word_set(
     "unit units metric metrics dataset datasets classifier classifiers algorithm algorithms"
 )
 _LONGEST_SUBJECT = 6  # words
-_SUITE = re.compile(
-    r"[,;]?\s*\b(?:(?:on|with|using|in|at|by|against|use|measured on|tested on) )?(?:the |our )?"
-    r"(?:(?P<name>screen|standard|full)(?:ing)? (?:suite|evaluation|benchmark)"
-    r"|suite[:= ]+(?P<other>screen|standard|full))\b",
-    re.IGNORECASE,
-)
 FAIR_SHARE = 2  # components of a kind, where the kind was left open
 
 
-def asked(text: str, kinds: Mapping[str, Kind], chance: str) -> Propose | UnsupportedKind | CountOutOfRange | None:
+def asked(
+    text: str, kinds: Mapping[str, Kind], chance: str, suites: Sequence[str] = ()
+) -> Propose | UnsupportedKind | CountOutOfRange | UnknownSuite | None:
     """What a cleaned text asks to be proposed; None when it does not ask for components.
 
-    `chance` decides which kinds are drawn where they were left open.
+    `chance` decides which kinds are drawn where they were left open. `suites`: the names of the teams' models.
     """
-    rest, suite = _without_suite(text)
-    meant = _asked(parse(rest, kinds), kinds, chance)
-    return replace(meant, suite=suite) if isinstance(meant, Propose) else meant
-
-
-def _without_suite(text: str) -> tuple[str, str]:
-    """The text without "on the standard suite", and the suite's name; empty when none is named."""
-    found = _SUITE.search(text)
-    if found is None:
-        return text, ""
-    return f"{text[: found.start()]} {text[found.end() :]}".strip(" ,;"), (found["name"] or found["other"]).lower()
+    phrase = suite_phrase(text, suites)
+    meant = _asked(parse(phrase.rest, kinds), kinds, chance)
+    if phrase.unknown and isinstance(meant, Propose):
+        return UnknownSuite(word=phrase.unknown, near=phrase.near)
+    return replace(meant, suite=phrase.name) if isinstance(meant, Propose) else meant
 
 
 def _asked(

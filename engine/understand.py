@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.asking import asked
 from engine.understanding import (
@@ -27,6 +27,7 @@ from engine.understanding import (
     Unclear,
     Understanding,
     Unknown,
+    UnknownSuite,
     UnsupportedKind,
 )
 from engine.vocabulary import mentions_of
@@ -49,6 +50,7 @@ __all__ = [
     "Unclear",
     "Understanding",
     "Unknown",
+    "UnknownSuite",
     "UnsupportedKind",
     "understand",
 ]
@@ -84,10 +86,12 @@ _THIS_FILE = re.compile(
 _QUESTION = re.compile(r"(?:what|which|why|how|explain|describe|tell me about)\b")
 
 
-def understand(text: str, kinds: Mapping[str, Kind], *, attached: bool = False, chance: str = "") -> Understanding:
+def understand(
+    text: str, kinds: Mapping[str, Kind], *, attached: bool = False, chance: str = "", suites: Sequence[str] = ()
+) -> Understanding:
     """What `text` means, as it came from Slack. `kinds`: the supported ones by name. `attached`: a .py came with it.
 
-    The same `chance` draws the same kinds where they were left open.
+    `suites`: the names of the teams' models. The same `chance` draws the same kinds where they were left open.
     """
     typed = cleaned(text)
     low = " ".join(word.low for word in words_of(typed))
@@ -95,7 +99,7 @@ def understand(text: str, kinds: Mapping[str, Kind], *, attached: bool = False, 
         return TryFile(kind=None) if attached else Help(topic=None) if "?" in typed else Empty()
     if _STOP.fullmatch(low):
         return Stop()
-    request = asked(typed, kinds, chance)
+    request = asked(typed, kinds, chance, suites)
     digest = None if isinstance(request, Propose) else _digest(typed, low)
     if digest is not None:
         return digest

@@ -19,7 +19,7 @@ class Propose:
     purpose: str  # as written; empty when none was named
     kind_named: bool = True  # False: the kind was left open, and `kinds` were drawn by lot
     note: str | None = None  # whole sentences: what was read differently from what was written
-    suite: str = ""  # the suite that was named: "standard"; empty: none was
+    suite: str = ""  # the suite that was named: "standard", or a team's model: "ranker"; empty: none was
 
     @property
     def count(self) -> int:
@@ -33,6 +33,14 @@ class UnsupportedKind:
     word: str  # as written: "pooling layers"
     supported: tuple[str, ...]  # in words: "activation functions"
     planned: bool  # a kind that is to come, rather than something else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownSuite:
+    """Components were asked for on a model or suite that nobody registered."""
+
+    word: str  # as written, lower case: "rankr"
+    near: str  # a known name that may be meant; empty: none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +109,7 @@ class Unknown:
 Understanding = (
     Propose
     | UnsupportedKind
+    | UnknownSuite
     | CountOutOfRange
     | Help
     | DigestNow
