@@ -1,0 +1,94 @@
+"""What is known of components beforehand must come out of the suites: copies, broken ones, strong and weak ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from trials import Arms, Bench, trials_of, yardstick
+
+from engine.suite import SELECTION_SEEDS, Suite, suite_of
+from engine.winrate import Figures, figures, wins
+from sandbox.choose import open_sandbox
+from sandbox.guest.components.kind import Kind
+from sandbox.guest.components.kinds import KINDS
+from sandbox.guest.components.known_code import module_code
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    sandbox = open_sandbox("unsafe", parallel=2)  # all code here is ours
+    yield Bench(sandbox, tmp_path_factory.mktemp("truths") / "trials.jsonl")
+    sandbox.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screened:
+    """The baselines of a kind and some others on its screening suite."""
+
+    suite: Suite
+    baselines: Arms
+    selecting: Arms
+    others: Arms
+
+    def figures(self, *, without: tuple[str, ...] = ()) -> dict[str, Figures]:
+        """Of all, each against the baselines but itself and those in `without`."""
+        found = {}
+        for name, losses in {**self.baselines, **self.others}.items():
+            # Its own row leaves a baseline out, as a reference row does.
+            kept = [baseline for baseline in self.baselines if baseline not in (name, *without)]
+            measuring, selecting = ({n: arms[n] for n in kept} for arms in (self.baselines, self.selecting))
+            against = yardstick(self.suite, self.suite.seeds, measuring, selecting)
+            found[name] = figures(trials_of(self.suite.cells, self.suite.seeds, losses), against)
+        return found
+
+
+def screened(bench: Bench, kind: Kind, others: Mapping[str, str]) -> Screened:
+    suite = suite_of(kind)
+    known = {known.name: known.code.encode() for known in kind.baselines}
+    return Screened(
+        suite=suite,
+        baselines=bench.measure(kind, suite, known, suite.seeds),
+        selecting=bench.measure(kind, suite, known, SELECTION_SEEDS),
+        others=bench.measure(kind, suite, {name: code.encode() for name, code in others.items()}, suite.seeds),
+    )
+
+
+def activation(body: str) -> str:
+    return module_code("Activation", "x", f"return {body}", {})
+
+
+LINEAR, SIGN, CONSTANT = activation("x"), activation("torch.sign(x) + 0 * x"), activation("0 * x + 1")
+
+
+@pytest.fixture(scope="module")
+def activations(bench: Bench) -> Screened:
+    others = {"linear": LINEAR, "sign": SIGN, "constant": CONSTANT}
+    return screened(bench, KINDS["activation"], others)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_copy_of_a_baseline_ties_with_it_in_every_trial(bench: Bench, name: str) -> None:
+    kind = KINDS[name]
+    suite = replace(suite_of(kind), steps=6, checkpoints=(4, 6), examples=16, seeds=(0,))
+    baseline = next((known for known in kind.baselines if known.best), kind.baselines[0])
+    sources = {"original": baseline.code.encode(), "copy": f'"""Brand new."""\n{baseline.code}'.encode()}
+    found = bench.measure(kind, suite, sources, suite.seeds)
+    assert np.array_equal(found["original"], found["copy"])
+    assert (wins(found["original"], found["copy"]) == 0.5).all()
+
+
+def test_an_activation_with_constant_output_wins_next_to_nothing(activations: Screened) -> None:
+    found = activations.figures()["constant"]
+    assert found.b_wr.value < 0.1  # on the spirals some baselines do not get beyond chance in one pass either
+    assert found.bsota_wr.value < 0.05
+    assert found.effect.high < -0.5
+
+
+def test_relu_and_its_like_are_above_linear_and_sign(activations: Screened) -> None:
+    found = {name: each.b_wr.value for name, each in activations.figures().items()}
+    for strong in ("ReLU", "LeakyReLU", "GELU", "SiLU", "Mish", "Hardswish"):
+        for weak in ("linear", "sign"):
+            assert found[strong] > found[weak] + 0.2, (strong, weak)
