@@ -247,6 +247,8 @@ def _with_gradients(sample: Arguments) -> tuple[Arguments, list[Tensor]]:
 
     def copy(node: Any) -> Any:
         if isinstance(node, Tensor):
+            if not node.is_floating_point():  # class numbers
+                return node.clone()
             leaves.append(node.clone().requires_grad_())
             return leaves[-1] * 1.0
         return type(node)(copy(child) for child in node)
