@@ -88,6 +88,37 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(doctor(as_json=as_json))
 
 
+suite = typer.Typer(help="The team's own models, to measure components on.", no_args_is_help=True)
+app.add_typer(suite, name="suite")
+
+
+@suite.command(name="add")
+def suite_add(
+    file: Annotated[Path, typer.Argument(help="A Python module with make_model(component); see docs/own-model.md.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check a model in the sandbox, estimate what a request on it costs, and register it."""
+    from bot.commands.suite import add
+
+    raise typer.Exit(add(file, as_json=as_json))
+
+
+@suite.command(name="list")
+def suite_list(as_json: AsJson = False) -> None:
+    """Say which models are registered, what a hypothesis on each costs, and who approved it."""
+    from bot.commands.suite import list_
+
+    raise typer.Exit(list_(as_json=as_json))
+
+
+@suite.command(name="remove")
+def suite_remove(name: Annotated[str, typer.Argument(help="As in its file, e.g. ranker.")]) -> None:
+    """Forget a model. What was measured on it stays readable."""
+    from bot.commands.suite import remove
+
+    raise typer.Exit(remove(name))
+
+
 def main() -> None:
     app()
 

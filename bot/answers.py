@@ -12,6 +12,7 @@ from typing import assert_never
 from bot.attachments import Attachments
 from bot.digests import Digests
 from bot.investigation import asked
+from bot.own_models import OwnModels
 from bot.slack import Slack
 from bot.views import refusal
 from bot.views.conditions import Conditions
@@ -46,6 +47,7 @@ from engine.understanding import (
     Unclear,
     Understanding,
     Unknown,
+    UnknownSuite,
     UnsupportedKind,
 )
 from sandbox.execution import Sandbox
@@ -78,6 +80,7 @@ class Answers:
         posts: SqlPosts,
         digests: Digests,
         attachments: Attachments,
+        own_models: OwnModels,
         conditions: Callable[[str, str], Conditions],
     ) -> None:
         self._journal = journal
@@ -88,6 +91,7 @@ class Answers:
         self._posts = posts
         self._digests = digests
         self._attachments = attachments
+        self._own_models = own_models
         self._conditions = conditions
         self._voting = threading.Lock()
 
@@ -97,7 +101,8 @@ class Answers:
         papers, modules = self._attachments.keep(inquiry)
         for name in papers:
             self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
-        meant = understand(inquiry.text, KINDS, attached=bool(modules), chance=inquiry.id)
+        own = self._own_models.names()
+        meant = understand(inquiry.text, KINDS, attached=bool(modules), chance=inquiry.id, suites=own)
         modules = modules or self._attachments.pasted(inquiry.text, any_code=isinstance(meant, TryFile))
         if modules:
             return self._try(inquiry, self._kind_of(inquiry, meant, modules), modules)
@@ -119,6 +124,8 @@ class Answers:
                 self._reply(inquiry, "answer", self._digests.subscribe(inquiry.channel, meant.hour, meant.minute))
             case DigestOff():
                 self._reply(inquiry, "answer", self._digests.unsubscribe(inquiry.channel))
+            case UnknownSuite():
+                self._reply(inquiry, "answer", self._own_models.unknown(meant))
             case _:
                 self._reply(inquiry, "answer", in_words(meant, self._conditions))
         return self._answered(inquiry)
@@ -134,6 +141,7 @@ class Answers:
     # --- work
 
     def _propose(self, inquiry: Inquiry, meant: Propose) -> Next:
+        own = self._own_models.named(meant.suite)
         request = Request(
             id=request_id(inquiry.id),
             text=inquiry.text,
@@ -144,10 +152,12 @@ class Answers:
             purpose=meant.purpose,
             asked_by=inquiry.person,
             created_at=inquiry.received_at,
-            suite=meant.suite or SCREENING,
+            suite=own.suite.key if own else meant.suite or SCREENING,
         )
         self._journal.record_request(request)
         self._inquiries.update(inquiry.id, state=State.WORKING, request_id=request.id)
+        if own and not self._own_models.admits(request, own, meant.note or ""):
+            return self._answered(inquiry)
         for other in self._at_work(inquiry):
             words = subject(asked(self._journal.request(other)))
             self._reply(inquiry, f"busy/{other}", refusal.busy(words, other, queued=False))
@@ -205,6 +215,16 @@ class Answers:
             return self._answered(inquiry)
         self._answered(inquiry)
         return Work.REST, [requests[-1], list(self._journal.request(requests[-1]).kinds)]
+
+    def approve(self, request_id: str, key: str, person: str) -> Next:
+        """A person agreed to the cost of a team's model: the request that asked goes on."""
+        if not self._own_models.approve(request_id, key, person):
+            return None
+        self._inquiries.update(self._inquiries.of_request(request_id).id, state=State.WORKING)
+        return Work.RESEARCH, [request_id, []]
+
+    def decline(self, request_id: str, key: str, person: str) -> None:
+        self._own_models.decline(request_id, key, person)
 
     # --- stop
 

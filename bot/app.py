@@ -19,6 +19,7 @@ from bot.home import Home
 from bot.investigation import Investigation
 from bot.jobs import Jobs
 from bot.listeners import buttons, message
+from bot.own_models import OwnModels
 from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.slack import Slack
@@ -27,6 +28,7 @@ from bot.workspace.server import Workspace
 from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
+from engine.own.registered import suites_with
 from engine.research import Research
 from sandbox.choose import open_sandbox
 from sandbox.errors import SandboxUnavailable
@@ -37,6 +39,7 @@ from storage.files import Files, SqlAttachments
 from storage.inquiries import SqlInquiries
 from storage.journal import SqlJournal
 from storage.posts import SqlPosts
+from storage.suites import SqlOwnSuites
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class Laboratory:
     home: Home
     database: Engine
     journal: SqlJournal
+    own: SqlOwnSuites  # the teams' models
     sandbox: Sandbox
     evaluator: Evaluator
     models: tuple[LLM, ...]
@@ -64,13 +68,15 @@ class Laboratory:
             journal = SqlJournal(database)
             sandbox = sandbox_of(settings)
             closing.callback(sandbox.close)
-            evaluator = Evaluator(sandbox=sandbox, journal=journal, secret=home.suite_secret())
+            own = SqlOwnSuites(database)
+            evaluator = Evaluator(sandbox=sandbox, journal=journal, secret=home.suite_secret(), suites=suites_with(own))
             models = models_of(settings)
             return cls(
                 settings=settings,
                 home=home,
                 database=database,
                 journal=journal,
+                own=own,
                 sandbox=sandbox,
                 evaluator=evaluator,
                 models=models,
@@ -161,6 +167,14 @@ class Bot:
             posts=posts,
             digests=Digests(journal=lab.journal, slack=slack, schedule=schedule),
             attachments=Attachments(client, Files(lab.home.files), SqlAttachments(lab.database)),
+            own_models=OwnModels(
+                own=lab.own,
+                journal=lab.journal,
+                inquiries=self.inquiries,
+                slack=slack,
+                kinds=KINDS,
+                parallel=lab.sandbox.parallel,
+            ),
             conditions=lab.conditions,
         )
         jobs = Jobs(

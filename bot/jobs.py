@@ -49,7 +49,7 @@ class Jobs:
             }
         )
         bodies = (
-            *(self.answer, self.try_as, self.research, self.rest, self.stop),
+            *(self.answer, self.try_as, self.approve, self.decline, self.research, self.rest, self.stop),
             *(self.vote, self.learn, self.digest, self.digest_off),
         )
         self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
@@ -106,6 +106,13 @@ class Jobs:
     def receive_try_as(self, inquiry_id: str, kind: str) -> None:
         self._enqueue(ANSWERS, "try_as", inquiry_id, inquiry_id, kind)
 
+    def receive_approval(self, clicked_at: str, request_id: str, key: str, person: str) -> None:
+        """`key`: a team's model and its version, whose cost was agreed to."""
+        self._enqueue(ANSWERS, "approve", f"{request_id}-{clicked_at}", request_id, key, person)
+
+    def receive_not_now(self, clicked_at: str, request_id: str, key: str, person: str) -> None:
+        self._enqueue(ANSWERS, "decline", f"{request_id}-{clicked_at}", request_id, key, person)
+
     def receive_digest(self, key: str, channel: str) -> None:
         """`key` names the occasion, channel and local date: one digest each."""
         self._enqueue(ANSWERS, "digest", key, channel, key)
@@ -124,6 +131,12 @@ class Jobs:
 
     def try_as(self, inquiry_id: str, kind: str) -> None:
         self._go_on(inquiry_id, _step(self._answers.try_as, inquiry_id, kind))
+
+    def approve(self, request_id: str, key: str, person: str) -> None:
+        self._go_on(request_id, _step(self._answers.approve, request_id, key, person))
+
+    def decline(self, request_id: str, key: str, person: str) -> None:
+        _step(self._answers.decline, request_id, key, person)
 
     def _go_on(self, inquiry_id: str, then: Next) -> None:
         if then:

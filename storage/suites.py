@@ -89,7 +89,9 @@ class SqlOwnSuites:
     def _registered(self, row: Mapping[str, Any]) -> Registered:
         return Registered(
             suite=self._suite(row["name"], row["version"]),
-            checked=Checked(**{**row["checked"], "warnings": tuple(row["checked"]["warnings"])}),
+            checked=Checked(
+                **{**row["checked"], **{name: tuple(row["checked"][name]) for name in ("tried", "warnings")}}
+            ),
             file=row["file"],
             added_at=row["added_at"],
             approved_by=row["approved_by"],
@@ -111,6 +113,10 @@ class SqlOwnSuites:
                 standardize=found.standardize,
                 digest=row.digest,
             )
+
+
+def _checked(found: Mapping[str, Any]) -> Checked:
+    return Checked(**{**found, "tried": tuple(found["tried"]), "warnings": tuple(found["warnings"])})
 
 
 def _packed(data: Data) -> bytes:

@@ -11,6 +11,7 @@ from bot.jobs import Jobs
 from bot.views.digest import DIGEST_OFF
 from bot.views.failed import RETRY
 from bot.views.hypothesis_card import VOTE, read_vote
+from bot.views.own_model import APPROVE, NOT_NOW, read_value
 from bot.views.progress import STOP
 from bot.views.ranking import MEASURE_REST, read_measure_rest
 from bot.views.which_kind import TRY_AS, read_try_as
@@ -43,6 +44,14 @@ def register(app: App, *, jobs: Jobs) -> None:
         jobs.receive_try_as(*read_try_as(action["value"]))
         ack()
 
+    def approve(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_approval(action["action_ts"], *read_value(action["value"]), body["user"]["id"])
+        ack()
+
+    def not_now(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_not_now(action["action_ts"], *read_value(action["value"]), body["user"]["id"])
+        ack()
+
     def digest_off(ack: Ack, body: Body, action: Action) -> None:
         jobs.receive_digest_off(action["action_ts"], action["value"])
         ack()
@@ -53,6 +62,8 @@ def register(app: App, *, jobs: Jobs) -> None:
     app.action(RETRY)(retry)
     app.action(TRY_AS)(try_as)
     app.action(DIGEST_OFF)(digest_off)
+    app.action(APPROVE)(approve)
+    app.action(NOT_NOW)(not_now)
 
 
 def place(body: Body) -> tuple[str, str, str | None]:

@@ -28,7 +28,8 @@ class Checked:
     seconds: float  # of one training with the reference activation, on this machine
     parameters: int
     places: Mapping[str, int]  # how often make_model called component() and component(features)
-    refused: Mapping[str, str]  # kinds that cannot be tried on it, and why
+    tried: tuple[str, ...]  # kinds that train on it
+    refused: Mapping[str, str]  # the others, and why
     loss: float  # of that training
     constant_loss: float  # of the best answer that does not look at the inputs
     warnings: tuple[str, ...]
@@ -88,12 +89,13 @@ def check(
     say("Trying one component of every kind in it")
     places = {place: int(first.values["places"][place]) for place in PLACES}
     equal = all(np.array_equal(first.arrays[n], again.arrays[n], equal_nan=True) for n in first.arrays)
-    constant = trial.pack.constant_loss()
+    constant, refused = trial.pack.constant_loss(), trial.refused(kinds, places)
     return Checked(
         seconds=full.seconds,
         parameters=int(first.values["parameters"]),
         places=places,
-        refused=trial.refused(kinds, places),
+        tried=tuple(kind for kind in kinds if kind not in refused),
+        refused=refused,
         loss=outcome.loss,
         constant_loss=constant,
         warnings=tuple(_warnings(suite, places, equal=equal, loss=outcome.loss, constant=constant)),
