@@ -168,7 +168,8 @@ def _until_enough(
 def _why_fewer(
     asker: _Asker, count: int, found: int, exhausted: bool, failed: GeneratorError | None, wrong: Sequence[str]
 ) -> str:
-    name, wanted = asker.llm.name, asker.wanted(count)
+    wanted = asker.wanted(count)
+    name = "The offline catalogue" if asker.llm.name == "offline catalogue" else asker.llm.name
     if failed:
         return f"{name} stopped answering after {found} of {wanted}: {failed}"
     if exhausted:

@@ -95,6 +95,16 @@ def known_behaviours(kind: Kind) -> Mapping[str, Behaviour]:
     return {landmark.known.name: landmark.behaviour for landmark in _known(kind)}
 
 
+def spacing(kind: Kind) -> float | None:
+    """How far a published function of the kind is from the nearest other one, typically: what an N-score compares to.
+
+    The median; None when fewer than two are published.
+    """
+    points = [landmark.point for landmark in _known(kind)]
+    nearest = [min(_distance(a, b) for b in points if b is not a) for a in points] if len(points) > 1 else []
+    return float(np.median(nearest)) if nearest else None
+
+
 def _known(kind: Kind) -> list[_Landmark]:
     return [_landmark(kind, known) for known in kind.known]
 

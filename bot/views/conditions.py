@@ -85,9 +85,13 @@ def caveat(measured: Measuring) -> str:
     """What no interval covers, said wherever a win rate is."""
     if measured.own_model:
         return "One model and one data set say little beyond themselves."
-    number = number_word(measured.data_sets)
-    few = f"{number[:1].upper()}{number[1:]} data set{' is' if measured.data_sets == 1 else 's are'} few"
-    return f"{few}, and small nets tell nothing about large models."
+    return f"{few(measured.data_sets)}, and small nets tell nothing about large models."
+
+
+def few(data_sets: int) -> str:
+    """`Five data sets are few`"""
+    number = number_word(data_sets)
+    return f"{number[:1].upper()}{number[1:]} data set{' is' if data_sets == 1 else 's are'} few"
 
 
 def isolation(level: Level) -> str:
@@ -101,6 +105,6 @@ def warning(level: Level) -> str | None:
     if level is Level.UNSAFE:
         return "⚠️ *Code runs without isolation on this machine.* Use it for code that you trust only."
     return (
-        f"⚠️ No Docker engine answers, so code runs under {isolation(level)}. That is weaker than a container; "
+        f"⚠️ Code runs under {isolation(level)}. That is weaker than a container; "
         "`conjecture doctor` says how to change it."
     )

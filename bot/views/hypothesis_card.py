@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bot.views import figures
 from bot.views.block_kit import CODE_LIMIT, code, context, feedback, header, message, section
+from bot.views.conditions import few
 from bot.views.figures import count
 from bot.views.message import Block, Message, escape, one_line, size
 from engine.ranking import Place
 from sandbox.guest.components.kind import Kind
 
+COSTLY = 2.0  # times the reference's time from which on it is called costlier; timings scatter by a quarter
 VOTE = "vote"  # value: see `read_vote`
 
 
@@ -62,13 +64,39 @@ def _figures(place: Place, kind: Kind) -> str:
         nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
         known = f"{nearest} ({source})" if source else nearest
         lines.append(f"Nearest published one: {known}, N-score *{figures.n_score(verdict.novelty.n_score)}*")
-    cost = f"{figures.ratio(verdict.cost_ratio)} the time of {escape(kind.reference)}"
+    data_sets = len({trial.cell.partition("/")[0] for trial in score.trials})
+    lines.append(f"In {count(len(score.trials), 'setting')}. {few(data_sets)}.")
     parts = [
-        cost if verdict.cost_ratio is not None else "",
-        count(verdict.parameters, "learnable parameter") if verdict.parameters else "",
+        _time(place, kind),
+        _added(place),
+        _factor(place, kind),
         f"{figures.diverged(score)}, and is lost there" if score.diverged else "",
     ]
     return "\n".join(filter(None, [*lines, " · ".join(filter(None, parts))]))
+
+
+def costlier(place: Place, kind: Kind) -> str:
+    """`3.2× the time of ReLU, 96 learnable parameters`; empty for what costs about as much as the reference."""
+    ratio = place.verdict.cost_ratio
+    return ", ".join(filter(None, [_time(place, kind) if ratio and ratio >= COSTLY else "", _added(place)]))
+
+
+def _time(place: Place, kind: Kind) -> str:
+    ratio = place.verdict.cost_ratio
+    return f"{figures.ratio(ratio)} the time of {escape(kind.reference)}" if ratio is not None else ""
+
+
+def _added(place: Place) -> str:
+    """`+2 learnable parameters`: of one instance; a net may hold several."""
+    number = place.verdict.parameters
+    return f"+{count(number, 'learnable parameter')} an instance" if number else ""
+
+
+def _factor(place: Place, kind: Kind) -> str:
+    """`at 3× the learning rate`, where every arm takes its best."""
+    if place.score.factor is None or len(kind.conditions.grid) < 2:
+        return ""
+    return f"at {place.score.factor:.3g}× the {escape(kind.conditions.grid_of)}"
 
 
 def _origin(place: Place) -> str:

@@ -22,6 +22,7 @@ from bot.views.block_kit import (
 )
 from bot.views.conditions import Conditions, caveat, isolation, suite_words, tuned, warning
 from bot.views.figures import NONE, count
+from bot.views.hypothesis_card import costlier
 from bot.views.message import Block, Message, escape
 from engine.ranking import Place, Ranking, Reference, Rejection
 from sandbox.guest.components.kind import Kind
@@ -30,7 +31,7 @@ MEASURE_REST = "measure_rest"  # value: see `read_measure_rest`
 MOST_ROWS = 20
 MOST_LINES = 10
 _COLUMNS = ("#", "Component", "Effect", "B-WR", "BSOTA-WR", "N-score", "Cost", "Generator")
-_FIGURES = (2, 3, 4, 5, 6)
+_COST = _COLUMNS.index("Cost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +59,15 @@ def needs_csv(ranking: Ranking) -> bool:
     return len(ranking.places) > MOST_ROWS or len(_reasons(ranking.rejected)) > MOST_LINES or _titles_cut(ranking)
 
 
-def ranking(ranked: Ranking, kind: Kind, *, conditions: Conditions, choosing: Choosing) -> Message:
-    """At most MOST_ROWS places, fewer when the message would grow too large for Slack."""
+def ranking(
+    ranked: Ranking, kind: Kind, *, conditions: Conditions, choosing: Choosing, spacing: float | None = None
+) -> Message:
+    """At most MOST_ROWS places, fewer when the message would grow too large for Slack.
+
+    `spacing`: the typical distance between neighbouring published ones, for reading an N-score.
+    """
     for rows in (MOST_ROWS, 15, 10, 5):
-        blocks = _blocks(ranked, kind, conditions, choosing, rows)
+        blocks = _blocks(ranked, kind, conditions, choosing, spacing, rows)
         if weight(blocks) <= MESSAGE_BUDGET:
             break
     return message(*blocks, request_id=ranked.request_id)
@@ -73,14 +79,18 @@ def rank_labels(places: Sequence[Place]) -> list[str]:
     return [f"{place.rank}=" if ranks[place.rank] > 1 else str(place.rank) for place in places]
 
 
-def _blocks(ranked: Ranking, kind: Kind, conditions: Conditions, choosing: Choosing, rows: int) -> list[Block]:
+def _blocks(
+    ranked: Ranking, kind: Kind, conditions: Conditions, choosing: Choosing, spacing: float | None, rows: int
+) -> list[Block]:
     blocks = [header(_headline(ranked, kind))]
     if ranked.places:
-        blocks.append(table(_rows(ranked, rows), right=_FIGURES, wrapped=(1, 7), cell=60))
-        blocks.append(context(_legend(ranked, kind, conditions, rows)))
+        shown = _rows(ranked, rows)
+        last = len(shown[0]) - 1
+        blocks.append(table(shown, right=range(2, last), wrapped=(1, last), cell=60))
+        blocks.append(context(_legend(ranked, kind, conditions, spacing, rows)))
     else:
         blocks.append(section(f"None of the proposals became a working {escape(kind.title)}. The reasons are below."))
-    told = [*_diverged(ranked), *_rejected(ranked), *_faults(ranked), *_not_measured(ranked)]
+    told = [*_costlier(ranked, kind), *_diverged(ranked), *_rejected(ranked), *_faults(ranked), *_not_measured(ranked)]
     blocks += [divider(), *told] if told else []
     blocks.append(context(_origin(ranked, conditions, choosing)))
     caution = warning(conditions.sandbox)
@@ -110,7 +120,12 @@ def _rows(ranked: Ranking, most: int) -> list[list[str]]:
     for known in shown_references(ranked.references):
         rates = [figures.win_rate(known.b_wr), figures.win_rate(known.bsota_wr)]
         rows.append(["ref", known.baseline, NONE, *rates, NONE, NONE, "published"])
-    return rows
+    return rows if _timed(ranked) else [row[:_COST] + row[_COST + 1 :] for row in rows]
+
+
+def _timed(ranked: Ranking) -> bool:
+    """Some kinds cost nothing that is worth measuring."""
+    return any(place.verdict.cost_ratio is not None for place in ranked.places)
 
 
 def _figures(place: Place) -> list[str]:
@@ -124,7 +139,7 @@ def shown_references(references: Sequence[Reference]) -> list[Reference]:
     return [known for i, known in enumerate(references) if i < 3 or known.best]
 
 
-def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> str:
+def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, spacing: float | None, rows: int) -> str:
     """What the columns mean and what a candidate must be compared with."""
     measured = conditions.measuring
     baselines = len(ranked.references) or len(kind.baselines)
@@ -135,15 +150,15 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, rows: int) -> s
         if any(label[-1] == "=" for label in rank_labels(ranked.places))
         else ""
     )
-    timed = any(place.verdict.cost_ratio is not None for place in ranked.places)
-    cost = f" *Cost*: time relative to {escape(kind.reference)}." if timed else ""
+    usual = f" (published ones: typically {spacing:.2f} from each other)" if spacing is not None else ""
+    cost = f" *Cost*: time relative to {escape(kind.reference)}." if _timed(ranked) else ""
     lines = [
-        f"*Effect*: how much lower the {measured.metric} is than the best baseline's, shrunk toward zero to discount "
+        f"*Effect*: how much better the {measured.metric} is than the best baseline's, shrunk toward zero to discount "
         f"luck{again}. ★ promising: all of its interval is above zero.",
         f"*B-WR*: share of comparisons won against all {baselines:,} baselines; *BSOTA-WR*: against the best one of "
         f"each setting. A candidate exactly as good as the baselines scores about .50 / {chance}; compare with the "
         "“ref” rows, the best baselines.",
-        f"{ties}*N-score*: distance from the nearest published one, 0 is the same.{cost}",
+        f"{ties}*N-score*: distance from the nearest published one, 0 is the same{usual}.{cost}",
         f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(measured)}{tuned(measured)}. "
         f"{caveat(measured)}",
     ]
@@ -168,6 +183,18 @@ def _titles(titles: Sequence[str], most: int) -> str:
 
 def _titles_cut(ranked: Ranking) -> bool:
     return len(ranked.not_measured) > MOST_LINES or any(len(group) > 3 for group in _reasons(ranked.rejected).values())
+
+
+def _costlier(ranked: Ranking, kind: Kind) -> list[Block]:
+    """What takes much longer than the reference, or learns parameters of its own: a win may have been bought."""
+    labels = rank_labels(ranked.places)
+    rows = [(label, costlier(place, kind)) for label, place in zip(labels, ranked.places, strict=True)]
+    told = [f"{label} {words}" for label, words in rows if words]
+    if not told:
+        return []
+    more = len(told) - MOST_LINES
+    shown = told[:MOST_LINES] + ([f"{more:,} more"] if more > 0 else [])
+    return [section(f"*Costlier than {escape(kind.reference)}*, so a win may have been bought: {'; '.join(shown)}.")]
 
 
 def _diverged(ranked: Ranking) -> list[Block]:

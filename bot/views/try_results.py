@@ -49,7 +49,7 @@ def try_results(
         blocks.append(
             context(
                 f"A component exactly as good as the baselines ({baselines:,}) scores about .50 / {chance} "
-                f"(B-WR / BSOTA-WR), and each setting is won by the lower {measured.metric}. Intervals: 90 % over "
+                f"(B-WR / BSOTA-WR), and each setting is won by the better {measured.metric}. Intervals: 90 % over "
                 f"seeds. Measured in {suite_words(measured)}{tuned(measured)}. {caveat(measured)}"
             )
         )

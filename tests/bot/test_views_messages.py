@@ -45,6 +45,7 @@ from engine.request import Request, Strategy
 from engine.score import Estimate, Score, Trial
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Level, Outcome
+from sandbox.guest.components.kind import Conditions as KindConditions
 from sandbox.guest.components.kind import Drawing, Image, Kind, Known, Series
 from sandbox.guest.harness import Harness
 
@@ -230,7 +231,7 @@ def test_what_was_understood_names_what_is_worth_knowing() -> None:
     assert "1 activation function and 2 regularizers" in text
     assert "with a and b" in text
     assert "ℹ️ The catalogue has 3 left." in text
-    assert "⚠️ No Docker engine answers" in text
+    assert "⚠️ Code runs under Landlock, without Docker" in text
 
 
 def test_kinds_that_are_measured_differently_are_told_apart() -> None:
@@ -386,7 +387,8 @@ def test_a_hypothesis_with_its_votes() -> None:
         "Effect +1.8 % [+0.3, +3.1] · B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52]\n"
         "Again on 8 fresh seeds: B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52]\n"
         "Nearest published one: SiLU (Elfwing et al., 2017), N-score 0.034\n"
-        "1.3× the time of ReLU · 1 learnable parameter\n\n"
+        "In 1 setting. One data set is few.\n"
+        "1.3× the time of ReLU · +1 learnable parameter an instance\n\n"
         "```\nimport torch\n\n\ndef build():\n    return torch.nn.SiLU()\n```\n\n"
         "`h-1` · offline catalogue, novel · inspired by SiLU · "
         "Your vote never changes a figure; it helps to decide what is tried next."
@@ -499,6 +501,35 @@ def test_the_conditions_stand_wherever_a_win_rate_does() -> None:
         assert "held-out Brier score" in text
         assert "34 settings on five small data sets, each arm at its best of three strengths" in text
         assert "Five data sets are few" in text
+
+
+def test_a_kind_whose_cost_is_not_measured_has_no_column_for_it() -> None:
+    untimed = [replace(place, verdict=replace(place.verdict, cost_ratio=None)) for place in RANKED.places]
+    text = ranking(replace(RANKED, places=tuple(untimed)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+    assert "Cost" not in text.replace("Costlier", "")
+    assert "Generator offline catalogue" in text
+
+
+def test_a_costlier_one_is_told_to_be() -> None:
+    place = RANKED.places[0]
+    slow = replace(place, verdict=replace(place.verdict, cost_ratio=3.2, parameters=2))
+    cheap = replace(place, verdict=replace(place.verdict, cost_ratio=1.3, parameters=0))
+    text = ranking(replace(RANKED, places=(slow, cheap)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+    assert "Costlier than ReLU, so a win may have been bought: 1= 3.2× the time of ReLU, +2 learnable" in text
+    assert text.count("the time of ReLU") == 1
+    assert "Costlier" not in ranking(replace(RANKED, places=(cheap,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+
+
+def test_the_factor_of_the_grid_is_told_where_there_is_one() -> None:
+    place = replace(RANKED.places[0], score=replace(RANKED.places[0].score, factor=3.0))
+    tuned = replace(KIND, conditions=KindConditions(grid=(1.0, 3.0), grid_of="strength"))
+    assert "at 3× the strength" in hypothesis_card(place, tuned).text
+    assert "strength" not in hypothesis_card(place, KIND).text
+
+
+def test_an_n_score_stands_beside_what_is_usual_among_published_ones() -> None:
+    text = ranking(RANKED, KIND, conditions=DOCKER, choosing=AT_FIRST, spacing=0.35).text
+    assert "0 is the same (published ones: typically 0.35 from each other)" in text
 
 
 def test_divergence_is_told_as_such() -> None:
