@@ -89,9 +89,7 @@ class SqlOwnSuites:
     def _registered(self, row: Mapping[str, Any]) -> Registered:
         return Registered(
             suite=self._suite(row["name"], row["version"]),
-            checked=Checked(
-                **{**row["checked"], **{name: tuple(row["checked"][name]) for name in ("tried", "warnings")}}
-            ),
+            checked=_checked(row["checked"]),
             file=row["file"],
             added_at=row["added_at"],
             approved_by=row["approved_by"],

@@ -48,8 +48,8 @@ def _line(number: int, kind: Kind, cost: Cost) -> str:
 def _once(wanted: Sequence[tuple[int, Kind, Cost]]) -> list[str]:
     """The baselines are kept, so they are a cost of the first request of a kind."""
     return [
-        f"• *Once*: about {duration(cost.baselines)} for {number_word(len(kind.baselines))} published {kind.plural} that "
-        "they are compared with."
+        f"• *Once*: about {duration(cost.baselines)} for {number_word(len(kind.baselines))} published {kind.plural}, "
+        "which they are compared with."
         for _, kind, cost in wanted
     ]
 
