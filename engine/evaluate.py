@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -16,7 +16,7 @@ import structlog
 from engine.errors import EngineError
 from engine.heldout import best_factor
 from engine.hypothesis import Hypothesis
-from engine.journal import Journal
+from engine.journal import Journal, epoch_at
 from engine.own.suite import OwnPack, OwnSuite
 from engine.score import BaselineTrials, Score, Tried
 from engine.suite import GRID_SEEDS, SCREEN, SCREENING, SELECTION_SEEDS, Pack, Suite, suite_of
@@ -78,9 +78,14 @@ class Evaluator:
         self._lock = Lock()  # of both
         self._preparing = Lock()  # so that two requests do not train the same baselines
 
-    def suite(self, kind: str, suite: str | AnySuite = SCREENING) -> AnySuite:
-        """Raises ValueError for a name that is none."""
-        return self._suites(self._kinds[kind], suite) if isinstance(suite, str) else suite
+    def suite(self, kind: str, suite: str | AnySuite = SCREENING, *, epoch: int | None = None) -> AnySuite:
+        """As it is in an epoch, by default the one in force. Raises ValueError for a name that is none."""
+        if not isinstance(suite, str):
+            return suite
+        found = self._suites(self._kinds[kind], suite)
+        if not isinstance(found, Suite):
+            return found
+        return replace(found, epoch=epoch_at(self._journal.epochs()) if epoch is None else epoch)
 
     def identity(self, kind: str, suite: str | AnySuite = SCREENING) -> str:
         """What the kind's scores and baselines on this suite are kept under."""
@@ -109,6 +114,14 @@ class Evaluator:
         """
         on = self.suite(kind, suite)
         return [*self._kept(kind, on, seeds), *self._kept(kind, on, SELECTION_SEEDS)]
+
+    def baseline(self, kind: str, name: str, seeds: tuple[int, ...], suite: AnySuite) -> BaselineTrials:
+        """One baseline on these seeds alone, trained unless it is kept."""
+        (known,) = (known for known in self._kinds[kind].baselines if known.name == name)
+        with self._preparing:
+            if not any(trials.baseline == name for trials in self._kept(kind, suite, seeds)):
+                self._train_baseline(kind, suite, known, seeds)
+        return next(trials for trials in self._kept(kind, suite, seeds) if trials.baseline == name)
 
     def measure(
         self,

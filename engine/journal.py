@@ -13,7 +13,7 @@ from engine.request import Request
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
 
-SCREENINGS = ("screen", "standard")  # how the suites' names start, of any version, whose scores are one past
+SCREENINGS = ("screen-", "standard-")  # how the suites' names start, of any version, whose scores are one past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,20 @@ class Snapshot:
     outcomes: int  # how many measured outcomes it learned from
     votes: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """From `at` on, what is asked for is measured on this epoch of the suites. Epoch 0 began before everything."""
+
+    number: int
+    at: datetime  # aware, UTC
+    why: str  # in words
+
+
+def epoch_at(epochs: Sequence[Epoch], at: datetime | None = None) -> int:
+    """The number of the epoch that was in force at a time; None: the last one."""
+    return max((epoch.number for epoch in epochs if at is None or epoch.at <= at), default=0)
 
 
 class Journal(Protocol):
@@ -121,6 +135,25 @@ class Journal(Protocol):
 
     def outcomes(self, kind: str) -> int:
         """How many of the past have a score."""
+        ...
+
+    def rescored(self, kind: str) -> list[Score]:
+        """All screenings (see `SCREENINGS`) of those hypotheses that were screened more than once, on any seeds.
+
+        In the order of recording, without trials and grid.
+        """
+        ...
+
+    def measured_since(self, at: datetime | None) -> tuple[int, datetime | None]:
+        """How many hypotheses asked for since then (None: ever) have a score, and when the first was asked for."""
+        ...
+
+    def begin_epoch(self, epoch: Epoch) -> None:
+        """One per number; what is recorded first stays."""
+        ...
+
+    def epochs(self) -> list[Epoch]:
+        """By number; epoch 0 is not among them."""
         ...
 
     def record_snapshot(self, snapshot: Snapshot) -> None:

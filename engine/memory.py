@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from threading import RLock
 from typing import TypeVar
 
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import SCREENINGS, Choice, Past, Snapshot
+from engine.journal import SCREENINGS, Choice, Epoch, Past, Snapshot
 from engine.request import Request, Strategy
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
@@ -33,6 +35,7 @@ class MemoryJournal:
         self._baselines: dict[tuple[object, ...], BaselineTrials] = {}
         self._feedback: dict[tuple[str, str], Feedback] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._epochs: dict[int, Epoch] = {}
 
     def record_request(self, request: Request) -> None:
         with self._lock:
@@ -143,6 +146,31 @@ class MemoryJournal:
 
     def outcomes(self, kind: str) -> int:
         return sum(past.score is not None for past in self.past(kind))
+
+    def rescored(self, kind: str) -> list[Score]:
+        with self._lock:
+            screened = [
+                replace(score, trials=(), grid=())
+                for score in self._scores.values()
+                if score.suite.startswith(SCREENINGS) and self._hypotheses[score.hypothesis_id].kind == kind
+            ]
+        often = Counter(score.hypothesis_id for score in screened)
+        return [score for score in screened if often[score.hypothesis_id] > 1]
+
+    def measured_since(self, at: datetime | None) -> tuple[int, datetime | None]:
+        with self._lock:
+            scored = {score.hypothesis_id for score in self._scores.values()}
+            asked = {id: self._requests[self._asked(id)].created_at for id in scored}
+        since = [time for time in asked.values() if at is None or time >= at]
+        return len(since), min(since, default=None)
+
+    def begin_epoch(self, epoch: Epoch) -> None:
+        with self._lock:
+            self._epochs.setdefault(epoch.number, epoch)
+
+    def epochs(self) -> list[Epoch]:
+        with self._lock:
+            return [self._epochs[number] for number in sorted(self._epochs)]
 
     def record_snapshot(self, snapshot: Snapshot) -> None:
         with self._lock:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
 
 from engine.hypothesis import Hypothesis
-from engine.ranking import Place, Ranking, Reference, Rejection
+from engine.ranking import Matched, Place, Ranking, Reference, Rejection
 from engine.score import BaselineTrials, Estimate, Score
 from engine.shrinkage import Z90, shrunken
 from engine.verdict import Verdict
-from engine.winrate import Yardstick, reference_rows
+from engine.winrate import Yardstick, figures, loss_of, reference_rows, relative_differences, share_won
 from sandbox.guest.components.kind import Kind
 
 
@@ -24,12 +28,14 @@ def rank(
     reruns: Sequence[Score],
     generator_faults: Sequence[str],
     stopped: bool,
+    matched: Mapping[str, Sequence[tuple[str, BaselineTrials]]] = MappingProxyType({}),
+    step_size_effects: Collection[str] = (),
 ) -> Ranking:
     """Places by the shrunken effect, best first.
 
     `scores` are of one suite and one set of seeds; those of other kinds or other requests are ignored. `baselines`
     are the trials that those scores were computed from (see `Evaluator.baseline_trials`); when there are none, there
-    are no reference rows.
+    are no reference rows. `matched` are baselines with one candidate's budget, by its id, each with its words.
     """
     mine = {hypothesis.id: hypothesis for hypothesis in hypotheses}
     scored = {score.hypothesis_id: score for score in scores if score.hypothesis_id in mine}
@@ -40,7 +46,16 @@ def rank(
         request_id=request_id,
         kind=kind.name,
         suite=next((suite for suite in [*(s.suite for s in scored.values()), *(b.suite for b in baselines)]), ""),
-        places=_places(mine, verdicts, scored, rerun),
+        places=tuple(
+            replace(
+                place,
+                rerun=rerun.get(id),
+                matched=tuple(_matched(place.score, *row, baselines) for row in matched.get(id, ())),
+                step_size_effect=id in step_size_effects,
+            )
+            for place in _places(mine, verdicts, scored)
+            for id in [place.hypothesis.id]
+        ),
         references=references(kind, baselines),
         rejected=tuple(rejection for rejection in rejected if rejection.hypothesis.id not in scored),
         not_measured=tuple(h for h in hypotheses if h.id not in named),
@@ -74,7 +89,6 @@ def _places(
     hypotheses: Mapping[str, Hypothesis],
     verdicts: Mapping[str, Verdict],
     scored: Mapping[str, Score],
-    reruns: Mapping[str, Score],
 ) -> tuple[Place, ...]:
     effects = dict(zip(scored, shrunken([score.effect for score in scored.values()]), strict=True))
     # Among equal shrunken effects (often exactly zero) the raw one decides, then the win rate, then the id.
@@ -87,10 +101,36 @@ def _places(
             score=scored[id],
             effect=effects[id],
             promising=effects[id].low > 0 and not is_duplicate(verdicts[id]),
-            rerun=reruns.get(id),
         )
         for id, rank_of_group in zip(order, groups([effects[id] for id in order]), strict=True)
     )
+
+
+def _matched(score: Score, words: str, trials: BaselineTrials, baselines: Sequence[BaselineTrials]) -> Matched:
+    yardstick = Yardstick.of(baselines)
+    row = figures(trials.trials, yardstick.without(trials.baseline))
+    won = share_won(score.trials, trials.trials, yardstick)
+    return Matched(words=words, b_wr=row.b_wr, bsota_wr=row.bsota_wr, won=won)
+
+
+def step_size_effect(screened: Score, full: Score, baselines: Sequence[BaselineTrials]) -> bool:
+    """Whether a win of the screening, where every arm had the same learning rate, is gone where each has its best.
+
+    That alone could be the longer training or the other data. So on the full suite itself, the candidate must still do
+    better than each cell's best baseline when both have the screening's rate (factor 1 of the grid), and no better with
+    their best ones. `baselines` are the trials that `full` was computed from.
+    """
+    same_rate = {one.factor: one.losses for one in full.grid}.get(1.0)
+    others = {run.baseline: tried.losses for run in baselines for tried in run.grid if tried.factor == 1.0}
+    if same_rate is None or not others or screened.effect.low <= 0 or full.effect.low > 0:
+        return False
+    best = Yardstick.of(baselines).best_by_cell()
+    cells = dict.fromkeys(trial.cell for trial in full.trials)
+    found = [
+        relative_differences(np.array(loss_of(mine)), np.array(loss_of(others[best[cell]][number])))
+        for number, (cell, mine) in enumerate(zip(cells, same_rate, strict=True))
+    ]
+    return float(np.median(found)) > 0
 
 
 def references(kind: Kind, baselines: Sequence[BaselineTrials]) -> tuple[Reference, ...]:

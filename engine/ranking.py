@@ -10,6 +10,16 @@ from engine.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The best baseline with the parameters or the training time of one candidate: see budget.py."""
+
+    words: str  # "ReLU, 1.3 x wider"
+    b_wr: Estimate  # its own row against the other baselines, like a reference
+    bsota_wr: Estimate
+    won: Estimate  # share of trials that the candidate wins against it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     rank: int  # equal for those that cannot be told apart
     hypothesis: Hypothesis
@@ -18,6 +28,8 @@ class Place:
     effect: Estimate  # shrunken toward zero over the round
     promising: bool  # the lower bound of `effect` is above 0
     rerun: Score | None = None  # the top two, on 8 fresh seeds
+    matched: tuple[Matched, ...] = ()  # on the standard and the full suite, if it adds parameters or time
+    step_size_effect: bool = False  # won its screening, but not once every arm had its best learning rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

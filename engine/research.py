@@ -11,28 +11,29 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
+from engine.budget import MATCHING, Budget, budgets
 from engine.choose import ASKED_FOR, choose
-from engine.evaluate import Evaluator
-from engine.generate import from_file, generate
+from engine.evaluate import AnySuite, Evaluator
+from engine.generate import from_file
 from engine.hypothesis import Hypothesis
-from engine.journal import Journal
+from engine.journal import Journal, Past, epoch_at
 from engine.learn import learn
 from engine.llm.client import LLM
 from engine.novelty import judge, known_behaviours
-from engine.rank import is_duplicate, rank, references
+from engine.propose import OVERSUPPLY, Proposer
+from engine.rank import is_duplicate, rank, references, step_size_effect
 from engine.ranking import Ranking
 from engine.request import Request, Strategy
 from engine.reward import Landmark, landmarks, predictor
+from engine.rotation import comparable_past
 from engine.score import BaselineTrials, Score
-from engine.suite import FULL, SCREENING
+from engine.suite import FULL, SCREENING, Suite
 from engine.validate import validate
 from engine.verdict import Verdict
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kind import Behaviour, Kind
 
-OVERSUPPLY = 3  # proposals generated for each one measured, so that the reward model has something to choose from
 RERUN_TOP = 2
 RERUN_SEEDS = 8
 BATCH = 8  # hypotheses a step: small enough that little is lost in a crash, large enough that bookkeeping is nothing
@@ -63,55 +64,14 @@ class Research:
         self._journal = journal
         self._sandbox = sandbox
         self._evaluator = evaluator
-        self._models = models
+        self._proposer = Proposer(journal=journal, models=models)
         self._kinds = kinds
 
     # --- generate
 
     def generate(self, request_id: str) -> None:
         """Ask every model for its share of every kind and strategy; what one has no more of, another is asked for."""
-        request = self._journal.request(request_id)
-        for kind, count in zip(request.kinds, request.counts, strict=True):
-            wanted = OVERSUPPLY * count
-            left = self._ask_each_for_its_share(request, kind, wanted)
-            self._ask_for_the_rest(request, kind, wanted, left, self._journal.used_titles(kind))
-            if not left and not self._proposed(request, kind):  # all of the catalogue was used: it starts over
-                self._ask_for_the_rest(request, kind, wanted, self._askings(request), [])
-
-    def _askings(self, request: Request) -> list[tuple[Strategy, LLM]]:
-        return [(strategy, model) for strategy in request.strategies for model in self._models]
-
-    def _ask_each_for_its_share(self, request: Request, kind: str, count: int) -> list[tuple[Strategy, LLM]]:
-        """Those that did not say that they have nothing more."""
-        askings = self._askings(request)
-        left = []
-        for (strategy, model), share in zip(askings, shares(count, len(askings)), strict=True):
-            have = [h for h in self._proposed(request, kind) if h.strategy == strategy and h.generator == model.name]
-            titles = self._journal.used_titles(kind)
-            if not self._ask(request, kind, strategy, model, share - len(have), titles):
-                left.append((strategy, model))
-        return left
-
-    def _ask_for_the_rest(
-        self, request: Request, kind: str, count: int, askings: Sequence[tuple[Strategy, LLM]], avoid: Sequence[str]
-    ) -> None:
-        for strategy, model in askings:
-            proposed = self._proposed(request, kind)
-            unwanted = [*avoid, *(hypothesis.title for hypothesis in proposed)]
-            self._ask(request, kind, strategy, model, count - len(proposed), unwanted)
-
-    def _ask(
-        self, request: Request, kind: str, strategy: Strategy, model: LLM, count: int, avoid: Sequence[str]
-    ) -> bool:
-        """Whether the model said that it has nothing more."""
-        if count <= 0 or self._journal.stopped(request.id):
-            return False
-        stopped = partial(self._journal.stopped, request.id)
-        answer = generate(request, kind, strategy, count, model, avoid, stopped=stopped)
-        self._journal.record_hypotheses(answer.hypotheses)
-        known = self._journal.generator_faults(request.id)
-        self._journal.record_generator_faults(request.id, list(dict.fromkeys([*known, *answer.faults])))
-        return answer.exhausted
+        self._proposer.generate(request_id)
 
     def _proposed(self, request: Request, kind: str) -> list[Hypothesis]:
         return [h for h in self._journal.hypotheses(request.id) if h.kind == kind]
@@ -196,10 +156,14 @@ class Research:
 
     # --- learn
 
+    def past(self, kind: str) -> list[Past]:
+        """Everything of a kind so far, its scores on one scale (see rotation.py)."""
+        return comparable_past(self._journal, self._evaluator, kind)
+
     def learn(self, kind: str) -> None:
         """Make a new version of the reward model from every outcome and vote so far, once there are enough."""
         about = self._kinds[kind]
-        snapshot = learn(about, self._journal.past(kind), at=datetime.now(UTC), baselines=self._landmarks(about))
+        snapshot = learn(about, self.past(kind), at=datetime.now(UTC), baselines=self._landmarks(about))
         if snapshot is not None:
             self._journal.record_snapshot(snapshot)
 
@@ -209,29 +173,35 @@ class Research:
 
     # --- measure
 
+    def suite(self, request: Request, kind: str, name: str | None = None) -> AnySuite:
+        """The request's, or the one of a name, as it was when the request was made: an epoch may have begun since."""
+        epoch = epoch_at(self._journal.epochs(), request.created_at)
+        return self._evaluator.suite(kind, name or request.suite, epoch=epoch)
+
     def prepare(self, request_id: str) -> None:
         """Train the baselines that are not kept yet: on the request's suite, and for the choice on the screening."""
         request = self._journal.request(request_id)
         for kind in request.kinds:
-            for suite in dict.fromkeys((SCREENING, request.suite)):
-                self._evaluator.prepare(kind, self._evaluator.suite(kind, suite).seeds, suite)
+            for suite in (self._evaluator.suite(kind), self.suite(request, kind)):
+                self._evaluator.prepare(kind, suite.seeds, suite)
 
-    def baseline_trials(self, kind: str, suite: str = SCREENING) -> list[BaselineTrials]:
+    def baseline_trials(self, kind: str, suite: AnySuite | None = None) -> list[BaselineTrials]:
         """Each baseline on the suite's own seeds, and on those that choose each cell's best one."""
-        return self._evaluator.baseline_trials(kind, self._evaluator.suite(kind, suite).seeds, suite)
+        on = suite or self._evaluator.suite(kind)
+        return self._evaluator.baseline_trials(kind, on.seeds, on)
 
-    def references_in(self, kind: str, suite: str = SCREENING) -> list[BaselineTrials]:
-        """Each baseline on the suite's own seeds alone: what stands beside a hypothesis, trial by trial."""
-        seeds = self._evaluator.suite(kind, suite).seeds
-        return [one for one in self.baseline_trials(kind, suite) if one.seeds == seeds]
+    def references_in(self, request_id: str, kind: str) -> list[BaselineTrials]:
+        """Each baseline on the seeds of the request's suite alone: what stands beside a hypothesis, trial by trial."""
+        suite = self.suite(self._journal.request(request_id), kind)
+        return [one for one in self.baseline_trials(kind, suite) if one.seeds == suite.seeds]
 
     def scores(self, request: Request, kind: str) -> tuple[list[Score], list[Score]]:
         """Of a kind on the request's suite: those on the suite's own seeds, and the re-runs."""
-        seeds = self._evaluator.suite(kind, request.suite).seeds
-        identity = self._evaluator.identity(kind, request.suite)
+        suite = self.suite(request, kind)
+        identity = self._evaluator.identity(kind, suite)
         known = {hypothesis.id for hypothesis in self._proposed(request, kind)}
         found = [s for s in self._journal.scores(request.id) if s.suite == identity and s.hypothesis_id in known]
-        return [s for s in found if s.seeds == seeds], [s for s in found if s.seeds != seeds]
+        return [s for s in found if s.seeds == suite.seeds], [s for s in found if s.seeds != suite.seeds]
 
     def unmeasured(self, request_id: str) -> list[str]:
         choices, request = self._journal.choices(request_id), self._journal.request(request_id)
@@ -249,7 +219,10 @@ class Research:
         request = self._journal.request(request_id)
         for kind in request.kinds:
             hypotheses = [h for h, _ in self.candidates(request_id, kind) if h.id in wanted]
-            self._measure(request, kind, hypotheses, self._evaluator.suite(kind, request.suite).seeds, done)
+            self._measure(request, kind, hypotheses, self.suite(request, kind).seeds, done)
+            for id, budget in self._budgets(request, kind):
+                if id in hypothesis_ids and not self._journal.stopped(request_id):
+                    self._evaluator.baseline(kind, budget.baseline, budget.suite.seeds, budget.suite)
 
     def _measure(
         self,
@@ -274,8 +247,15 @@ class Research:
                 tag=request.id,
                 stopped=lambda: self._journal.stopped(request.id),
                 done=record,
-                suite=request.suite,
+                suite=self.suite(request, kind),
             )
+
+    def _budgets(self, request: Request, kind: str) -> list[tuple[str, Budget]]:
+        suite, verdicts = self.suite(request, kind), self._journal.verdicts(request.id)
+        if not isinstance(suite, Suite) or suite.name not in MATCHING:
+            return []
+        baselines = self.baseline_trials(kind, suite)
+        return budgets(self._kinds[kind], suite, self.scores(request, kind)[0], verdicts, baselines)
 
     def rerun(self, request_id: str) -> None:
         """Measure the top of each kind again on seeds that nothing has seen, with the baselines beside.
@@ -284,7 +264,7 @@ class Research:
         """
         request = self._journal.request(request_id)
         for ranking in self.rankings(request_id) if request.suite != FULL.name else ():
-            seeds = fresh_seeds(request_id, self._evaluator.suite(ranking.kind, request.suite).seeds)
+            seeds = fresh_seeds(request_id, self.suite(request, ranking.kind).seeds)
             done = {score.hypothesis_id for score in self._journal.scores(request_id) if score.seeds == seeds}
             top = [place.hypothesis for place in ranking.places[:RERUN_TOP] if place.hypothesis.id not in done]
             self._measure(request, ranking.kind, top, seeds, lambda: None)
@@ -298,17 +278,40 @@ class Research:
 
     def _ranking(self, request: Request, kind: str) -> Ranking:
         scores, reruns = self.scores(request, kind)
+        matched: dict[str, list[tuple[str, BaselineTrials]]] = {}
+        for id, budget in self._budgets(request, kind):
+            kept = self._evaluator.baseline_trials(kind, budget.suite.seeds, budget.suite)
+            rows = [(budget.words, one) for one in kept if one.baseline == budget.baseline]
+            matched.setdefault(id, []).extend(rows)
         return rank(
             request_id=request.id,
             kind=self._kinds[kind],
             hypotheses=self._proposed(request, kind),
             verdicts=self._journal.verdicts(request.id),
             scores=scores,
-            baselines=self.baseline_trials(kind, request.suite),
+            baselines=self.baseline_trials(kind, self.suite(request, kind)),
             reruns=reruns,
             generator_faults=self._journal.generator_faults(request.id),
             stopped=self._journal.stopped(request.id),
+            matched=matched,
+            step_size_effects=self._step_size_effects(request, kind),
         )
+
+    def _step_size_effects(self, request: Request, kind: str) -> set[str]:
+        """Of what was measured on the screening and on the full suite, in whatever order."""
+        screening, full = (self.suite(request, kind, name) for name in (SCREENING, FULL.name))
+        scores = self._journal.scores(request.id)
+        screened, tuned = (
+            {
+                s.hypothesis_id: s
+                for s in scores
+                if s.suite == self._evaluator.identity(kind, on) and s.seeds == on.seeds
+            }
+            for on in (screening, full)
+        )
+        both = screened.keys() & tuned.keys()
+        baselines = self.baseline_trials(kind, full) if both else []
+        return {id for id in both if step_size_effect(screened[id], tuned[id], baselines)}
 
     def tally(self, request_id: str) -> Tally:
         hypotheses = self._journal.hypotheses(request_id)
@@ -338,12 +341,6 @@ def same_idea(one: Hypothesis, other: Hypothesis) -> bool:
     again = one.origin is not None and one.origin == other.origin
     tried_again = one.strategy is other.strategy is Strategy.BY_HAND and one.source == other.source
     return one.id == other.id or again or tried_again
-
-
-def shares(total: int, parts: int) -> list[int]:
-    """Split `total` into `parts` whole numbers that differ by at most one, the larger ones first."""
-    each, over = divmod(total, parts)
-    return [each + (index < over) for index in range(parts)]
 
 
 def fresh_seeds(request_id: str, used: Sequence[int]) -> tuple[int, ...]:

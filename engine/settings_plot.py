@@ -27,7 +27,7 @@ from engine.canvas import (
 )
 from engine.ranking import Ranking
 from engine.score import BaselineTrials, Trial
-from engine.winrate import wins
+from engine.winrate import loss_of, wins
 from sandbox.guest.components.kind import Vector
 
 MOST_NUMBERED = 24  # columns up to which a number fits into each cell
@@ -68,13 +68,8 @@ def by_cell(own: Losses, others: Sequence[Losses]) -> dict[str, float]:
     for (cell, seed), loss in own.items():
         for other in others:
             if (cell, seed) in other:
-                pairs.setdefault(cell, []).append((_loss(loss), _loss(other[cell, seed])))
+                pairs.setdefault(cell, []).append((loss_of(loss), loss_of(other[cell, seed])))
     return {cell: float(wins(*np.array(each).T).mean()) for cell, each in pairs.items()}
-
-
-def _loss(loss: float | None) -> float:
-    """A trial that diverged has an infinite loss, as win rates count it."""
-    return np.inf if loss is None else loss
 
 
 def _data_set(cell: str) -> str:

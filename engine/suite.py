@@ -7,6 +7,7 @@ of (suite, secret, cell, seed) alone, made here on the host: every arm of a comp
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -49,6 +50,7 @@ class Suite:
     metric: str = "loss"  # how predictions are read: see heldout.py
     grid: tuple[float, ...] = (1.0,)  # every arm, baselines included, takes its best factor, chosen on GRID_SEEDS
     rows: int | None = None  # training examples of each data set; None: as many as there are
+    epoch: int = 0  # another one has other seeds and secret parameters: see rotation.py
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -62,9 +64,14 @@ class Suite:
         return pack(self, secret, seeds)
 
     def identity(self, secret: bytes) -> str:
-        """Name, version, and a digest of the definition and the secret: `screen-1/3fa90c1d`."""
+        """Name, version, epoch and a digest of the definition and the secret: `screen-1/3fa90c1d`, `screen-1.2/...`."""
         digest = hashlib.sha256(secret + repr(self).encode()).hexdigest()
-        return f"{self.name}-{self.version}/{digest[:8]}"
+        epoch = f".{self.epoch}" if self.epoch else ""
+        return f"{self.name}-{self.version}{epoch}/{digest[:8]}"
+
+    def secret_of_epoch(self, secret: bytes) -> bytes:
+        """What everything is drawn from: who is told this epoch's does not know another's."""
+        return hmac.digest(secret, f"epoch {self.epoch}".encode(), "sha256")
 
 
 SCREENING = "screen"  # the suite that everything is measured on unless another one is asked for
@@ -150,6 +157,7 @@ class Pack:
 
 def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:
     """The arrays for these seeds of the suite. Raises ValueError when the suite cannot be stacked."""
+    identity, secret = suite.identity(secret), suite.secret_of_epoch(secret)
     data = [_shortened(load(name, secret), suite.rows) for name in suite.datasets]
     kinds = [d.classes is None for d in data]
     if kinds != sorted(kinds):
@@ -183,7 +191,7 @@ def pack(suite: Suite, secret: bytes, seeds: tuple[int, ...]) -> Pack:
         metric=suite.metric,
     )
     return Pack(
-        name=f"{suite.identity(secret)}/{_digest(arrays, held_out)}",
+        name=f"{identity}/{_digest(arrays, held_out)}",
         arrays=arrays,
         options={
             "width": suite.width,

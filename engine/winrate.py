@@ -104,8 +104,12 @@ class Yardstick:
 
     def best_in_cell(self) -> Losses:
         """[n]: in each trial the loss of the baseline that is best in the trial's cell on the selection seeds."""
-        best = {cell: int(losses.mean(1).argmin()) for cell, losses in self.selection.items()}
+        best = {cell: self.baselines.index(name) for cell, name in self.best_by_cell().items()}
         return np.array([self.losses[best[cell], number] for number, (cell, _) in enumerate(self.trials)])
+
+    def best_by_cell(self) -> dict[str, str]:
+        """The name of the baseline that is best on the selection seeds."""
+        return {cell: self.baselines[int(losses.mean(1).argmin())] for cell, losses in self.selection.items()}
 
 
 def figures(trials: Sequence[Trial], yardstick: Yardstick) -> Figures:
@@ -121,6 +125,12 @@ def figures(trials: Sequence[Trial], yardstick: Yardstick) -> Figures:
         effect=_middle(effects, scatter.effect),
         diverged=int(np.isinf(arm).sum()),
     )
+
+
+def share_won(trials: Sequence[Trial], others: Sequence[Trial], yardstick: Yardstick) -> Estimate:
+    """Of the trials against one other arm. Raises ValueError when the two have different trials."""
+    _, (arm, other) = _table([trials, others])
+    return rate(float(wins(arm, other).mean()), len(arm), yardstick.scatter.b_wr)
 
 
 def reference_rows(yardstick: Yardstick) -> dict[str, Figures]:
@@ -174,7 +184,12 @@ def _table(arms: Sequence[Sequence[Trial]]) -> tuple[tuple[tuple[str, int], ...]
     keys = [tuple((trial.cell, trial.seed) for trial in arm) for arm in arms]
     if any(other != keys[0] for other in keys):
         raise ValueError("the arms have different trials, which cannot be paired")
-    return keys[0], np.array([[np.inf if t.loss is None else t.loss for t in arm] for arm in arms])
+    return keys[0], np.array([[loss_of(t.loss) for t in arm] for arm in arms])
+
+
+def loss_of(loss: float | None) -> float:
+    """A divergence is an infinite loss."""
+    return np.inf if loss is None else loss
 
 
 def _by_cell(trials: Sequence[tuple[str, int]], losses: Losses) -> dict[str, Losses]:

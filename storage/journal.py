@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Engine, func, or_
@@ -13,19 +14,18 @@ from sqlmodel import SQLModel, col, select
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import SCREENINGS, Choice, Past, Snapshot
+from engine.journal import SCREENINGS, Choice, Epoch, Past, Snapshot
 from engine.request import Request, Strategy
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
-from storage.database import is_missing_reference, reading, upsert, writing
+from storage.database import insert_once, is_missing_reference, reading, upsert, writing
+from storage.score_tables import BaselineRow, EpochRow, ScoreRow
 from storage.tables import (
-    BaselineRow,
     ChoiceRow,
     FeedbackRow,
     GeneratorFaultsRow,
     HypothesisRow,
     RequestRow,
-    ScoreRow,
     SnapshotRow,
     StopRow,
     VerdictRow,
@@ -181,6 +181,36 @@ class SqlJournal:
         )
         with reading(self._engine) as session:
             return session.exec(scored).one()
+
+    def rescored(self, kind: str) -> list[Score]:
+        often = select(ScoreRow.hypothesis_id).where(SCREENED).group_by(ScoreRow.hypothesis_id).having(func.count() > 1)
+        scored = (
+            select(ScoreRow)
+            .options(*WITHOUT_TRIALS)
+            .join(HypothesisRow)
+            .where(HypothesisRow.kind == kind, SCREENED, col(ScoreRow.hypothesis_id).in_(often))
+        )
+        with reading(self._engine) as session:
+            return [row.summary() for row in session.exec(scored.order_by(col(ScoreRow.position)))]
+
+    def measured_since(self, at: datetime | None) -> tuple[int, datetime | None]:
+        scored = (
+            select(func.count(func.distinct(ScoreRow.hypothesis_id)), func.min(RequestRow.created_at))
+            .join(HypothesisRow, col(HypothesisRow.id) == col(ScoreRow.hypothesis_id))
+            .join(RequestRow, col(RequestRow.id) == col(HypothesisRow.request_id))
+        )
+        if at is not None:
+            scored = scored.where(col(RequestRow.created_at) >= at)
+        with reading(self._engine) as session:
+            return session.exec(scored).one()
+
+    def begin_epoch(self, epoch: Epoch) -> None:
+        with writing(self._engine) as session:
+            insert_once(session, EpochRow.of(epoch), "number")
+
+    def epochs(self) -> list[Epoch]:
+        with reading(self._engine) as session:
+            return [row.value() for row in session.exec(select(EpochRow).order_by(col(EpochRow.number)))]
 
     def record_snapshot(self, snapshot: Snapshot) -> None:
         self._record([SnapshotRow.of(snapshot)], "kind", "version")

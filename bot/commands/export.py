@@ -13,9 +13,10 @@ from bot.commands.reporting import UsageError, advised, log_to_stderr
 from bot.settings import read_settings
 from bot.views.ranking_json import as_json
 from engine.errors import UnknownThing
+from engine.evaluate import AnySuite
 from engine.hypothesis import Hypothesis
 from engine.score import BaselineTrials, Score
-from engine.suite import GRID_SEEDS, SELECTION_SEEDS
+from engine.suite import GRID_SEEDS, SELECTION_SEEDS, Suite
 from engine.verdict import Verdict
 from sandbox.guest.components.kinds import KINDS
 
@@ -52,15 +53,17 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
         request = journal.request(request_id)
     except UnknownThing as error:
         raise UsageError(f"No request {request_id!r} is recorded in {laboratory.settings.home}.") from error
-    scores = journal.scores(request_id)
-    suites = {kind: evaluator.suite(kind, request.suite) for kind in request.kinds}
+    suites = {kind: laboratory.research.suite(request, kind) for kind in request.kinds}
     now = {kind: evaluator.identity(kind, suite) for kind, suite in suites.items()}
-    other = {score.suite for score in scores} - set(now.values())
-    if other:
+    recorded = journal.scores(request_id)
+    scores = [score for score in recorded if score.suite in now.values()]
+    other = {score.suite for score in recorded} - set(now.values())
+    if other and not scores:
         raise UsageError(
             f"{request_id} was measured on {', '.join(other)}; this version measures on {', '.join(now.values())}."
         )
-    runs = [run for kind in request.kinds for run in baselines(laboratory, kind, request.suite, scores)]
+    runs = [run for kind in request.kinds for run in baselines(laboratory, kind, suites[kind], scores)]
+    secret = laboratory.home.suite_secret()
     return {
         "request": asdict(request),
         "how_to_read": HOW_TO_READ,
@@ -70,10 +73,11 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
                 "definition": asdict(suite),
                 "cells": suite.cells,
                 "grid_of": KINDS[kind].conditions.grid_of,
+                # Of this epoch alone where a suite has epochs: those to come stay secret.
+                "secret": (suite.secret_of_epoch(secret) if isinstance(suite, Suite) else secret).hex(),
             }
             for kind, suite in suites.items()
         },
-        "secret": laboratory.home.suite_secret().hex(),
         "selection_seeds": SELECTION_SEEDS,
         "grid_seeds": GRID_SEEDS,
         "torch_version": laboratory.sandbox.torch_version,
@@ -93,7 +97,7 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
     }
 
 
-def baselines(laboratory: Laboratory, kind: str, suite: str, scores: list[Score]) -> list[BaselineTrials]:
+def baselines(laboratory: Laboratory, kind: str, suite: AnySuite, scores: list[Score]) -> list[BaselineTrials]:
     """On every set of seeds that something was measured on. What an upgrade made stale is trained again, equally."""
     runs: dict[tuple[str, tuple[int, ...]], BaselineTrials] = {}
     for seeds in dict.fromkeys(score.seeds for score in scores):

@@ -87,7 +87,7 @@ def test_the_plots_are_pictures_in_one_message(live: Running, replies: list[Json
 
 def test_a_b_wr_in_the_message_can_be_recomputed_from_single_trials(live: Running, request_id: str) -> None:
     laboratory = live.bot.laboratory
-    baselines = laboratory.research.references_in("activation")
+    baselines = laboratory.research.references_in(request_id, "activation")
     for place in ranking(live, request_id).places:
         points = [
             0.5 if abs(mine - theirs) <= 1e-4 * max(abs(mine), abs(theirs)) else float(mine < theirs)

@@ -10,8 +10,9 @@ import pytest
 from engine.evaluate import Evaluator
 from engine.llm.catalogue import entries, offline_catalogue
 from engine.memory import MemoryJournal
+from engine.propose import shares
 from engine.request import Request, Strategy
-from engine.research import Research, fresh_seeds, shares
+from engine.research import Research, fresh_seeds
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
 

@@ -14,6 +14,7 @@ from sandbox.guest.components.kinds import KINDS
 from sandbox.guest.nets import ARCHITECTURES
 
 SECRET = b"of these tests"
+DRAWN_FROM = SCREEN.secret_of_epoch(SECRET)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,15 @@ def test_every_suite_can_be_stacked_for_every_kind() -> None:
     for suite in {suite.identity(SECRET): suite for suite in suites}.values():
         small = pack(replace(suite, steps=2, checkpoints=(1, 2)), SECRET, (1,))
         assert sum(small.held_out.stacks.values()) == len(suite.cells)
+
+
+def test_another_epoch_has_another_identity_and_draws_everything_anew(screen: Pack) -> None:
+    later = replace(SCREEN, epoch=1)
+    assert later.identity(SECRET).startswith(f"screen-{SCREEN.version}.1/")
+    other = pack(later, SECRET, SCREEN.seeds)
+    names = ("rows", "targets", "held_out", "order", "asked", "seeds", "mlp2.0")
+    assert not any(np.array_equal(screen.arrays[name], other.arrays[name]) for name in names)
+    assert len({replace(SCREEN, epoch=epoch).secret_of_epoch(SECRET) for epoch in range(3)} | {SECRET}) == 4
 
 
 def test_a_suite_that_is_none_is_refused_with_the_names_of_those_that_are() -> None:
@@ -125,7 +135,9 @@ def test_trials_of_different_seeds_or_cells_start_differently(screen: Pack) -> N
 def test_no_array_holds_a_held_out_label(screen: Pack) -> None:
     """What is labelled inside are training rows only, and none of them is a held-out row."""
     arrays = screen.arrays
-    assert len(arrays["targets"]) == len(arrays["rows"]) == sum(len(load(n, SECRET).training) for n in SCREEN.datasets)
+    assert (
+        len(arrays["targets"]) == len(arrays["rows"]) == sum(len(load(n, DRAWN_FROM).training) for n in SCREEN.datasets)
+    )
     labelled = {row.tobytes() for row in arrays["rows"]}
     held_out = {row.tobytes() for row in arrays["held_out"]}
     assert not labelled & held_out
@@ -146,7 +158,7 @@ def test_no_array_holds_a_held_out_label(screen: Pack) -> None:
 
 
 def test_what_is_trained_on_and_asked_is_of_the_replicas_own_task(screen: Pack) -> None:
-    data = {name: load(name, SECRET) for name in SCREEN.datasets}
+    data = {name: load(name, DRAWN_FROM) for name in SCREEN.datasets}
     for number, (dataset, _, classes) in enumerate(screen.held_out.replicas):
         own = data[dataset]
         rows = screen.arrays["rows"][screen.arrays["order"][:, number].ravel()]
@@ -165,7 +177,7 @@ def test_what_is_trained_on_and_asked_is_of_the_replicas_own_task(screen: Pack) 
 def test_every_example_comes_once_before_any_comes_again(screen: Pack) -> None:
     for number in range(len(screen.held_out.replicas)):
         order = screen.arrays["order"][:, number].ravel()
-        available = len(load(screen.held_out.replicas[number][0], SECRET).training)
+        available = len(load(screen.held_out.replicas[number][0], DRAWN_FROM).training)
         assert len(set(order[:available])) == min(available, len(order))
 
 
@@ -173,7 +185,7 @@ def test_padding_starts_at_zero(screen: Pack) -> None:
     for name in ("mlp2", "mlp4", "res"):
         maps = ARCHITECTURES[name].maps(SCREEN.width)
         for number, (dataset, _, classes) in enumerate(screen.held_out.replicas):
-            width = load(dataset, SECRET).inputs.shape[1]
+            width = load(dataset, DRAWN_FROM).inputs.shape[1]
             assert not screen.arrays[f"{name}.0"][number, width:].any()
             assert screen.arrays[f"{name}.0"][number, :width].all()
             assert not screen.arrays[f"{name}.{2 * len(maps) - 2}"][number, :, classes or 1 :].any()

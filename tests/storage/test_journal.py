@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event
 from engine.errors import UnknownThing
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import Choice, Journal, Snapshot
+from engine.journal import Choice, Epoch, Journal, Snapshot, epoch_at
 from engine.memory import MemoryJournal
 from engine.request import Request, Strategy
 from engine.score import BaselineTrials, Estimate, Score, Trial, Tried
@@ -543,3 +543,43 @@ def test_it_is_all_there_for_another_process(engine: Engine) -> None:
 def test_a_time_without_a_zone_is_refused(engine: Engine) -> None:
     with pytest.raises(Exception, match="no time zone"):
         SqlJournal(engine).record_request(a_request(created_at=datetime(2030, 1, 1)))
+
+
+# --- epochs
+
+
+def test_rescored_are_the_screenings_of_what_was_screened_more_than_once(journal: Journal) -> None:
+    begin(journal, *(a_hypothesis(id) for id in ("once", "twice", "full")), a_hypothesis("other", kind="loss"))
+    first, again = a_score("twice"), a_score("twice", suite="screen-1.1/b")
+    for score in (first, a_score("once"), a_score("full"), again, a_score("full", suite="full-1/a")):
+        journal.record_score(score)
+    for suite in ("screen-1", "screen-2"):
+        journal.record_score(a_score("other", suite=suite))
+    assert journal.rescored("activation") == [replace(score, trials=()) for score in (first, again)]
+
+
+def test_what_was_measured_since_is_counted_once_a_hypothesis_by_the_time_of_its_request(journal: Journal) -> None:
+    later = NOW + timedelta(days=1)
+    assert journal.measured_since(None) == (0, None)
+    begin(journal)
+    journal.record_request(a_request("r2", created_at=later))
+    journal.record_hypotheses([a_hypothesis(id, request_id="r2") for id in ("h2", "h3", "unmeasured")])
+    for score in (a_score("h1"), a_score("h2"), a_score("h2", seeds=(9,)), a_score("h3", suite="full-1")):
+        journal.record_score(score)
+    assert journal.measured_since(None) == (3, NOW)
+    assert journal.measured_since(later) == (2, later)
+    assert journal.measured_since(later + timedelta(seconds=1)) == (0, None)
+
+
+def test_epochs_are_told_by_number_and_one_that_began_stays(journal: Journal) -> None:
+    assert journal.epochs() == []
+    second, first = (Epoch(number=n, at=NOW + timedelta(days=n), why="it was time") for n in (2, 1))
+    for epoch in (second, first, replace(first, why="again")):
+        journal.begin_epoch(epoch)
+    assert journal.epochs() == [first, second]
+
+
+def test_the_epoch_at_a_time_is_the_last_that_had_begun() -> None:
+    epochs = [Epoch(number=n, at=NOW + timedelta(days=n), why="") for n in (1, 2)]
+    times = [NOW, NOW + timedelta(days=1), NOW + timedelta(days=1, hours=23), NOW + timedelta(days=5), None]
+    assert [epoch_at(epochs, at) for at in times] == [0, 1, 1, 2, 2]

@@ -10,20 +10,19 @@ from sqlmodel import SQLModel
 
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import Choice, Snapshot
+from engine.journal import Choice, Epoch, Snapshot
 from engine.request import Request
 from engine.score import BaselineTrials, Score
 from engine.verdict import Verdict
 from storage.inquiries import Inquiry
 from storage.message_tables import InquiryRow, PostRow
 from storage.posts import Post
+from storage.score_tables import BaselineRow, EpochRow, ScoreRow
 from storage.tables import (
-    BaselineRow,
     ChoiceRow,
     FeedbackRow,
     HypothesisRow,
     RequestRow,
-    ScoreRow,
     SnapshotRow,
     VerdictRow,
 )
@@ -37,6 +36,7 @@ KEPT: dict[type[Any], type[SQLModel]] = {
     BaselineTrials: BaselineRow,
     Feedback: FeedbackRow,
     Snapshot: SnapshotRow,
+    Epoch: EpochRow,
     Inquiry: InquiryRow,
     Post: PostRow,
 }
