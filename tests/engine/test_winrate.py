@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -10,9 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.score import BaselineTrials, Trial
+from engine.score import BaselineTrials, Estimate, Trial
 from engine.suite import SELECTION_SEEDS
-from engine.winrate import Figures, Yardstick, figures, rate, reference_rows, relative_differences, wins
+from engine.winrate import (
+    Figures,
+    Losses,
+    Yardstick,
+    figures,
+    rate,
+    reference_rows,
+    relative_differences,
+    share_won,
+    wins,
+)
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
 
@@ -202,42 +213,55 @@ def test_a_reference_row_is_the_baseline_as_a_candidate_against_the_others(basel
         assert (found.b_wr.value, found.bsota_wr.value) == pytest.approx(expected[:2])
 
 
-def test_intervals_cover_the_value_at_many_seeds() -> None:
+CELLS_DRAWN = tuple(f"d{n}/mlp2" for n in range(17))
+
+
+def drawn_trials(losses: Losses, seeds: Sequence[int]) -> tuple[Trial, ...]:
+    rows = zip(CELLS_DRAWN, losses, strict=True)
+    return tuple(
+        Trial(cell=c, seed=s, loss=float(m), accuracy=None) for c, row in rows for s, m in zip(seeds, row, strict=True)
+    )
+
+
+def drawn_yardstick(seeds: tuple[int, ...], losses: Losses, selection: Losses) -> Yardstick:
+    """Of arms [k, cells, seeds]."""
+    return Yardstick.of(
+        [
+            replace(kept(f"b{n}", [1.0] * TRIALS), seeds=where, trials=drawn_trials(arm, where))
+            for where, arms in ((seeds, losses), (SELECTION_SEEDS, selection))
+            for n, arm in enumerate(arms)
+        ]
+    )
+
+
+class Population:
     """Simulated arms with a known truth: cells differ in the chance to win, seeds are independent."""
-    rng = np.random.default_rng(1)
-    cells = [f"d{n}/mlp2" for n in range(17)]
-    strength = rng.normal(0, 0.05, (14, 17))
 
-    def draw(seeds: Sequence[int]) -> np.ndarray:  # type: ignore[type-arg]
-        return 1 + strength[:, :, None] + rng.normal(0, 0.05, (14, 17, len(seeds)))
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(1)
+        self.strength = self.rng.normal(0, 0.05, (14, 17))
+        self.selection = self.draw(len(SELECTION_SEEDS))[:10]
 
-    def table(name: str, losses: np.ndarray, seeds: tuple[int, ...]) -> BaselineTrials:  # type: ignore[type-arg]
-        return BaselineTrials(
-            **{f: getattr(kept(name, [1.0] * TRIALS), f) for f in ("kind", "suite", "torch_version", "device")},
-            baseline=name,
-            seeds=seeds,
-            trials=tuple(
-                Trial(cell=c, seed=s, loss=float(m), accuracy=None)
-                for c, row in zip(cells, losses, strict=True)
-                for s, m in zip(seeds, row, strict=True)
-            ),
-            seconds=1.0,
-            code_digest="d",
-        )
+    def draw(self, seeds: int) -> Losses:
+        return 1 + self.strength[:, :, None] + self.rng.normal(0, 0.05, (14, 17, seeds))
 
-    selection = draw(SELECTION_SEEDS)
-    selected = [table(f"b{n}", selection[n], SELECTION_SEEDS) for n in range(10)]
+    def measure(self, seeds: tuple[int, ...]) -> list[tuple[Estimate, ...]]:
+        """B-WR, BSOTA-WR, effect, and the share won against the first baseline alone, of four arms."""
+        losses = self.draw(len(seeds))
+        against = drawn_yardstick(seeds, losses[:10], self.selection)
+        found = [figures(drawn_trials(arm, seeds), against) for arm in losses[10:]]
+        first = drawn_trials(losses[0], seeds)
+        won = [share_won(drawn_trials(arm, seeds), first, against) for arm in losses[10:]]
+        return [(f.b_wr, f.bsota_wr, f.effect, share) for f, share in zip(found, won, strict=True)]
 
-    def measure(seeds: tuple[int, ...]) -> list[Figures]:
-        drawn = draw(seeds)
-        against = Yardstick.of([*(table(f"b{n}", drawn[n], seeds) for n in range(10)), *selected])
-        return [figures(table("h", drawn[n], seeds).trials, against) for n in range(10, 14)]
 
-    truth = measure(tuple(range(2000, 2400)))
+def test_intervals_cover_the_value_at_many_seeds() -> None:
+    population = Population()
+    truth = population.measure(tuple(range(2000, 2400)))
     hits = [
-        [getattr(f, name).low <= getattr(t, name).value <= getattr(f, name).high for name in ("b_wr", "bsota_wr")]
+        [e.low <= t.value <= e.high for e, t in zip(arm, real, strict=True)]
         for _ in range(60)
-        for f, t in zip(measure((0, 1)), truth, strict=True)
+        for arm, real in zip(population.measure((0, 1)), truth, strict=True)
     ]
     assert (np.mean(hits, axis=0) > 0.82).all()
     assert (np.mean(hits, axis=0) < 0.985).all()
