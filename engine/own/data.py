@@ -265,11 +265,10 @@ def _classified(declared: Declared, file: str, target: str, targets: Array) -> t
             f"{file}: the target {target!r} has {len(values):,} different values in {len(targets):,} rows, "
             f'too many classes. If it is a quantity, METRIC must be "mse", "mae" or "r2", not {declared.metric.name!r}.'
         )
+    names = tuple(f"{value:g}" if values.dtype.kind == "f" else str(value) for value in values)
     if counts.min() < FEWEST_OF_CLASS:
-        rare = values[counts.argmin()]
         raise OwnSuiteError(
-            f"{file}: the class {str(rare)[:40]!r} of {target!r} has {counts.min()} rows; at least {FEWEST_OF_CLASS} "
+            f"{file}: the class {names[counts.argmin()][:40]!r} of {target!r} has {counts.min()} rows; at least {FEWEST_OF_CLASS} "
             "are needed to train and to hold out."
         )
-    names = tuple(f"{value:g}" if values.dtype.kind == "f" else str(value) for value in values)
     return names, numbers.astype(np.float64)

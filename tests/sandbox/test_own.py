@@ -1,4 +1,4 @@
-"""A team's own model inside: each kind in its place, every arm from the same start, the model's faults told as its own."""
+"""A team's own model inside: each kind in its place, every arm from the same start, its faults told as its own."""
 
 from __future__ import annotations
 
