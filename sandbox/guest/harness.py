@@ -133,6 +133,10 @@ class Harness:
         """[R], added to the replicas' losses; None for a component that adds nothing."""
         return None
 
+    def gradients(self, found: list[Tensor]) -> list[Tensor]:
+        """What the update is given for the gradients of all parameters and of `learnable`."""
+        return found
+
     def update(self, parameters: list[Tensor]) -> Update:
         """What changes the stacked `parameters` and `learnable`, given their gradients in this order."""
         frame = self.frame
@@ -168,10 +172,16 @@ class HiddenLayers(Harness):
         tiers: dict[object, Tier] = {}
         for layer, make, samples in places:
             if (alike := layer if drawn else layer.shape) not in tiers:
-                tiers[alike] = fastest(make, samples, tuple(Tier))
+                tiers[alike] = fastest(make, samples, tuple(Tier), alike=not drawn)
         self.tier = max(tiers.values(), key=list(Tier).index)
         self._places: list[Placed] = [
-            place(tiers[layer if drawn else layer.shape], make, replicas=len(layer.replicas), rank=samples[0][0].ndim)
+            place(
+                tiers[layer if drawn else layer.shape],
+                make,
+                replicas=len(layer.replicas),
+                rank=samples[0][0].ndim,
+                alike=not drawn,
+            )
             for layer, make, samples in places
         ]
         self.learnable = [tensor for placed in self._places for tensor in placed.learnable]

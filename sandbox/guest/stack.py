@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .harness import Activate, Frame, layers_of
+from .harness import Activate, Frame, Layer, layers_of
 from .nets import ARCHITECTURES, OUTPUTS, Architecture
 
 MASKED = -1e30  # the logit of a class that a task does not have
@@ -22,20 +22,19 @@ class Member:
     net: Architecture
     pairs: tuple[tuple[int, float], ...]
     replicas: Tensor  # [r], of the pack
+    first: bool  # whether they are the first r of the pack, in order
     parameters: list[Tensor]  # initial, [r, ...]
 
     @staticmethod
     def of(name: str, tensors: Mapping[str, Tensor], pairs: Sequence[tuple[int, float]]) -> Member:
         net, replicas = ARCHITECTURES[name], torch.tensor([r for r, _ in pairs], device=tensors["order"].device)
         initial = [tensors[f"{name}.{number}"][replicas] for number in range(2 * len(net.maps(4)))]
-        return Member(net=net, pairs=tuple(pairs), replicas=replicas, parameters=initial)
+        first = [replica for replica, _ in pairs] == list(range(len(pairs)))
+        return Member(net=net, pairs=tuple(pairs), replicas=replicas, first=first, parameters=initial)
 
     def take(self, rows: Tensor) -> Tensor:
-        """[r, ...] of what is there for every replica of the pack."""
-        count = len(self.pairs)
-        if all(replica == place for place, (replica, _) in enumerate(self.pairs)):
-            return rows[:count]  # without a copy
-        return rows.index_select(0, self.replicas)
+        """[r, ...] of what is there for every replica of the pack, without a copy where that is possible."""
+        return rows[: len(self.pairs)] if self.first else rows.index_select(0, self.replicas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +86,18 @@ class Stack:
         found = rows.index_select(0, which.flatten()).view(*which.shape, -1)
         return [member.take(found) for member in self.members]
 
-    def forward(self, frame: Frame, parameters: Sequence[Tensor], rows: Sequence[Tensor], activate: Activate) -> Tensor:
-        """Outputs [R, batch, 10]. Layers of several architectures are activated in one call."""
-        running = [
-            member.net.forward(own, x)
-            for member, own, x in zip(self.members, frame.by_net(parameters), rows, strict=True)
-        ]
+    def forward(
+        self,
+        layers: Sequence[Layer],
+        parameters: Sequence[Sequence[Tensor]],
+        rows: Sequence[Tensor],
+        activate: Activate,
+    ) -> Tensor:
+        """Outputs [R, batch, 10], given each member's parameters and rows. A layer is activated in one call."""
+        each = zip(self.members, parameters, rows, strict=True)
+        running = [member.net.forward(own, x) for member, own, x in each]
         waiting = [next(net) for net in running]
-        for number, layer in enumerate(frame.layers):
+        for number, layer in enumerate(layers):
             parts = [waiting[net] for net in layer.nets]
             if len(parts) == 1:
                 made = [activate(number, parts[0])]

@@ -60,12 +60,12 @@ class Direct:
     A learnable vector of k entries is [k, R, 1, ...], right for a component that uses its entries one by one.
     """
 
-    def __init__(self, make: Make, replicas: int, rank: int) -> None:
+    def __init__(self, make: Make, replicas: int, rank: int, alike: bool) -> None:
         self._module = make(0)
         self._lengths: list[int | None] = []  # of each learnable parameter; None: a scalar
         self.learnable: list[Tensor] = []
         if any(parameter.requires_grad for parameter in self._module.parameters()):
-            others = [make(replica) for replica in range(1, replicas)]
+            others = [self._module if alike else make(replica) for replica in range(1, replicas)]
             states = _stacked([dict(module.named_parameters()) for module in (self._module, *others)])
             for name, stacked in states.items():
                 if stacked.requires_grad:
@@ -98,8 +98,8 @@ class Direct:
 
 
 class Vmapped:
-    def __init__(self, make: Make, replicas: int, rank: int) -> None:
-        modules = [make(replica) for replica in range(replicas)]
+    def __init__(self, make: Make, replicas: int, rank: int, alike: bool) -> None:
+        modules = [make(0)] * replicas if alike else [make(replica) for replica in range(replicas)]
         self._module = modules[0]
         self._parameters = _stacked([dict(module.named_parameters()) for module in modules])
         self._buffers = _stacked([dict(module.named_buffers()) for module in modules])
@@ -124,7 +124,7 @@ class Vmapped:
 
 
 class Looped:
-    def __init__(self, make: Make, replicas: int, rank: int) -> None:
+    def __init__(self, make: Make, replicas: int, rank: int, alike: bool) -> None:
         self._modules = [make(replica) for replica in range(replicas)]
         self.learnable: list[Tensor] = [p for module in self._modules for p in module.parameters() if p.requires_grad]
 
@@ -143,19 +143,22 @@ class Looped:
         return [_rows(torch.stack(list(tensors[number::each]))) for number in range(each)]
 
 
-PLACES: dict[Tier, Callable[[Make, int, int], Placed]] = {
+PLACES: dict[Tier, Callable[[Make, int, int, bool], Placed]] = {
     Tier.DIRECT: Direct,
     Tier.VMAP: Vmapped,
     Tier.LOOP: Looped,
 }
 
 
-def place(tier: Tier, make: Make, *, replicas: int, rank: int) -> Placed:
-    """`make(replica)` builds the instance of one replica; `rank` is the number of dimensions of the first argument."""
-    return PLACES[tier](make, replicas, rank)
+def place(tier: Tier, make: Make, *, replicas: int, rank: int, alike: bool = False) -> Placed:
+    """`make(replica)` builds the instance of one replica; `rank` is the number of dimensions of the first argument.
+
+    alike: the instances start alike, so the fast tiers build only one; a probe that says so as well proves it.
+    """
+    return PLACES[tier](make, replicas, rank, alike)
 
 
-def fastest(make: Make, samples: Sequence[Arguments], tiers: Sequence[Tier]) -> Tier:
+def fastest(make: Make, samples: Sequence[Arguments], tiers: Sequence[Tier], *, alike: bool = False) -> Tier:
     """The first of `tiers` (fastest first) that agrees with the loop.
 
     `samples` are at least two inputs of a small stack; replicas should differ in scale and sign, since a branch or a
@@ -168,7 +171,7 @@ def fastest(make: Make, samples: Sequence[Arguments], tiers: Sequence[Tier]) -> 
         if tier is Tier.LOOP:
             break
         try:
-            found = _trace(place(tier, make, replicas=replicas, rank=rank), samples)
+            found = _trace(place(tier, make, replicas=replicas, rank=rank, alike=alike), samples)
         except Exception:  # noqa: BLE001 - any failure means "not in this tier"; the loop's own failures were raised above
             continue
         if len(found) == len(reference) and all(map(_agree, found, reference)):

@@ -115,6 +115,7 @@ def _train_all(stack: Stack, build: Build, kind: Kind, options: Mapping[str, Any
 def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
     parameters = [parameter.clone().requires_grad_() for parameter in harness.initial()]
     trained = [*parameters, *harness.learnable]
+    layers, owned = harness.frame.layers, harness.frame.by_net(parameters)
     update = harness.update(parameters)
     seen: list[Tensor] = []
 
@@ -128,14 +129,14 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
         seen.clear()
         try:
             rows = [harness.batch(x) for x in stack.batch(step)]
-            logits = stack.forward(harness.frame, parameters, rows, activate)
+            logits = stack.forward(layers, owned, rows, activate)
             total = _loss(stack, step, logits, harness)
             penalty = harness.penalty(parameters, seen)
-            gradients = _gradients(total if penalty is None else total + penalty.sum(), trained)
+            gradients = harness.gradients(_gradients(total if penalty is None else total + penalty.sum(), trained))
             with torch.no_grad():
                 update.step(gradients, harness.multiplier(step))
             if step + 1 in checkpoints:
-                predictions.append(_predict(stack, harness, parameters, len(predictions)))
+                predictions.append(_predict(stack, harness, owned, len(predictions)))
         except Refuted:
             raise
         except Exception as error:
@@ -163,8 +164,8 @@ def _gradients(loss: Tensor, trained: Sequence[Tensor]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _predict(stack: Stack, harness: Harness, parameters: Sequence[Tensor], checkpoint: int) -> Tensor:
+def _predict(stack: Stack, harness: Harness, owned: Sequence[Sequence[Tensor]], checkpoint: int) -> Tensor:
     harness.train(False)
-    logits = stack.forward(harness.frame, parameters, stack.asked(checkpoint), harness.activate)
+    logits = stack.forward(harness.frame.layers, owned, stack.asked(checkpoint), harness.activate)
     harness.train(True)
     return logits
