@@ -65,8 +65,7 @@ def drawn_figure(ranking: Ranking, kind: Kind) -> Figure | None:
     title = f"The best {kind.plural}" if len(shown) > 1 else f"The {kind.title}"
     if drawn[0].images and beside is not None:  # pictures cannot lie on top of each other
         drawn, headings = [beside, *drawn], [(kind.reference, "the reference"), *headings]
-        beside = None
-    return _figure(title, _note(kind, drawn[0], beside), drawn, headings, beside)
+    return _figure(title, _note(kind, drawn, beside), drawn, headings, beside)
 
 
 def reference_drawing(kind: Kind) -> Drawing | None:
@@ -81,14 +80,15 @@ def _heading_of(name: str, place: Place) -> tuple[str, str]:
     return f"{name} {readable(place.hypothesis.title)}", score
 
 
-def _note(kind: Kind, drawing: Drawing, beside: Drawing | None) -> str:
+def _note(kind: Kind, drawn: Sequence[Drawing], beside: Drawing | None) -> str:
+    drawing = drawn[0]
     parts = ["N: distance to the nearest known one"]
     if drawing.images:
-        named = f"{drawing.images[0].name}, " if drawing.series else "each picture "
+        named = "each picture " if _pictures_differ(drawn) else f"{drawing.images[0].name}, "
         parts.insert(0, f"{named}from its lowest (black) to its highest value (white)")
         if drawing.series:
             parts.insert(1, f"beside it: {drawing.y_label} over {drawing.x_label}")
-    if beside is not None:
+    if beside is not None and drawing.series:
         parts.insert(0, f"grey: {kind.reference}")
     if any(_is_path(one) for one in drawing.series):
         parts.insert(0, "from the ring to the dot")
@@ -104,15 +104,21 @@ def _figure(
     below = 0.45 if len(drawn[0].series) > 1 else 0.2
     made = figure(top + rows * high + below, title, note)
     frames = _frames(drawn, beside)
+    named = _pictures_differ(drawn)
     for index, (drawing, heading) in enumerate(zip(drawn, headings, strict=True)):
         row, column = divmod(index, columns)
         x, y = left + column * wide, below + (rows - 1 - row) * high
         last = row == rows - 1 or index + columns >= len(drawn)
         place = (x + 0.5, y + 0.38, wide - 0.63, high - 0.97)
-        axes = _part(made, place, drawing, beside, frames[index], names=(last, column == 0))
+        axes = _part(made, place, drawing, beside, frames[index], names=(last, column == 0, named))
         _heading(axes, *heading, wide - 0.5)
     _series_legend(made, drawn[0])
     return made
+
+
+def _pictures_differ(drawn: Sequence[Drawing]) -> bool:
+    """Whether each picture needs its own name."""
+    return len({image.name for drawing in drawn for image in drawing.images}) > 1
 
 
 def _columns(drawn: Sequence[Drawing]) -> int:
@@ -126,14 +132,14 @@ def _part(
     drawing: Drawing,
     beside: Drawing | None,
     frame: _Frame,
-    names: tuple[bool, bool],
+    names: tuple[bool, bool, bool],  # whether x, y and pictures are named here
 ) -> Axes:
     """One component in its place (left, bottom, width, height in inches); pictures left of what there are of curves."""
     left, bottom, width, height = place
     axes = None
     if drawing.images:
         wide = min(BESIDE * width, height * len(drawing.images)) if drawing.series else width
-        axes = _pictures(made, (left, bottom, wide, height), drawing.images, named=not drawing.series)
+        axes = _pictures(made, (left, bottom, wide, height), drawing.images, named=names[2])
         left, width = left + wide + GAP, width - wide - GAP
     if drawing.series:
         curves = panel(made, left, bottom, width, height - 0.1)
@@ -315,15 +321,20 @@ def _pictures(made: Figure, place: tuple[float, float, float, float], images: Se
         rows_high, columns_wide = image.pixels.shape
         aspect: Literal["equal", "auto"] = "equal" if 1 / LONG < rows_high / columns_wide < LONG else "auto"
         axes.imshow(image.pixels, cmap="gray", aspect=aspect, interpolation="nearest")
-        axes.set_anchor("N")
+        axes.set_anchor("NW")
         axes.set_xticks([])
         axes.set_yticks([])
         bare(axes)
-        name = shortened(image.name, wide - 0.06) if named else ""
-        axes.set_xlabel(name, fontsize=SMALL, color=GREY, labelpad=1.5, parse_math=False)
+        if named:
+            name = wrapped(image.name, wide, 2)
+            write_near(axes, *_lower_left(axes), 0, -2, name, color=GREY, va="top", linespacing=1)
         first = first or axes
     assert first is not None
     return first
+
+
+def _lower_left(axes: Axes) -> tuple[float, float]:
+    return axes.get_xlim()[0], axes.get_ylim()[0]
 
 
 def _heading(axes: Axes, name: str, score: str, inches: float) -> None:

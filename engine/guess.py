@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from math import log
 
@@ -17,6 +17,9 @@ from engine.vocabulary import mentions_of
 from engine.wording import words_of
 from sandbox.guest.components.kind import Kind, Known
 
+UNSEEN = 0.1  # how often what was never seen is taken to occur, in components
+USUAL = 0.5  # share of a kind's components from which on something is usual of it
+EVIDENCE = 5  # features that other components have as well; with fewer there is nothing to go by
 SURE = 6.0  # log odds over the next kind; tried on the catalogue, see tests/engine/test_guess.py
 
 
@@ -35,7 +38,9 @@ def guessed_kinds(source: bytes, name: str, kinds: Mapping[str, Kind]) -> tuple[
     by_name = [kind for kind in possible if kind.name in named]
     possible = by_name if len(by_name) == 1 else possible
     learned = {kind.name: _learned(kind.known) for kind in possible}
-    found = [one for one in frozenset(_features(tree)) if any(one in counts for counts, _ in learned.values())]
+    found = {one for one in _features(tree) if any(one in counts for counts, _ in learned.values())}
+    if len(possible) > 1 and len(found) < EVIDENCE:
+        return tuple(learned)
     odds = sorted(((_log_likelihood(found, *learned[kind]), kind) for kind in learned), reverse=True)
     return tuple(name for likelihood, name in odds if likelihood > odds[0][0] - SURE)
 
@@ -93,6 +98,8 @@ def _learned(components: tuple[Known, ...]) -> tuple[Mapping[str, int], int]:
     return counts, len(components)
 
 
-def _log_likelihood(found: Sequence[str], counts: Mapping[str, int], number: int) -> float:
-    """Naive Bayes over the features that are there; what a module lacks says little."""
-    return sum(log((counts.get(feature, 0) + 0.5) / (number + 1)) for feature in found)
+def _log_likelihood(found: Set[str], counts: Mapping[str, int], number: int) -> float:
+    """Naive Bayes over what is there, and over what is missing of what most components of the kind have (`fit`)."""
+    there = sum(log((counts.get(feature, 0) + UNSEEN) / (number + 1)) for feature in found)
+    usual = [seen for feature, seen in counts.items() if seen >= USUAL * number and feature not in found]
+    return there + sum(log((number - seen + UNSEEN) / (number + 1)) for seen in usual)

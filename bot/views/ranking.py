@@ -218,7 +218,7 @@ def _rejected(ranked: Ranking) -> list[Block]:
         return []
     shown = list(groups.items())[:MOST_LINES]
     lines = [f"*Rejected ({len(ranked.rejected):,})*"]
-    lines += [f"• {_titles(titles, 3)}: {escape(reason, 140)}" for reason, titles in shown]
+    lines += [f"• {_titles(titles, 3)}: {escape(reason, 220)}" for reason, titles in shown]
     left = len(ranked.rejected) - sum(len(titles) for _, titles in shown)
     if left:
         lines.append(f"• +{left:,} more in the attached table")

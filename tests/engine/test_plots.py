@@ -222,7 +222,7 @@ def test_pictures_stand_beside_those_of_the_reference(curves: Kind, make_ranking
     images = tuple(Image(name=f"a {i}", pixels=np.eye(4, dtype=np.float32) * i) for i in range(3))
     shown = axes_of(make_ranking(2), drawn_as(curves, Drawing(x_label="", y_label="", images=images)))
     assert [len(axes.images) for axes in shown] == [1] * 9  # three of the reference, three of each
-    assert [axes.get_xlabel() for axes in shown[:3]] == ["a 0", "a 1", "a 2"]
+    assert [axes.texts[0].get_text() for axes in shown[:3]] == ["a 0", "a 1", "a 2"]
 
 
 def test_words_are_broken_at_spaces_and_hyphens_but_not_behind_a_number() -> None:
