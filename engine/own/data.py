@@ -268,7 +268,7 @@ def _classified(declared: Declared, file: str, target: str, targets: Array) -> t
     names = tuple(f"{value:g}" if values.dtype.kind == "f" else str(value) for value in values)
     if counts.min() < FEWEST_OF_CLASS:
         raise OwnSuiteError(
-            f"{file}: the class {names[counts.argmin()][:40]!r} of {target!r} has {counts.min()} rows; at least {FEWEST_OF_CLASS} "
-            "are needed to train and to hold out."
+            f"{file}: the class {names[counts.argmin()][:40]!r} of {target!r} has {counts.min()} rows; at least "
+            f"{FEWEST_OF_CLASS} are needed to train and to hold out."
         )
     return names, numbers.astype(np.float64)
