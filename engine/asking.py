@@ -14,7 +14,7 @@ from dataclasses import replace
 from random import Random
 
 from engine.request import Strategy
-from engine.sentence import FILLERS, INCREMENTAL, NOVEL, Sentence, parse, word_set
+from engine.sentence import ASKS, FILLERS, INCREMENTAL, JOINS, MAY_ASK, NOVEL, Sentence, parse, word_set
 from engine.suite_phrase import suite_phrase
 from engine.understanding import FEWEST, MOST, CountOutOfRange, Propose, UnknownSuite, UnsupportedKind
 from engine.vocabulary import Mention
@@ -36,6 +36,7 @@ _SUBJECTS = word_set(
     "unit units metric metrics dataset datasets classifier classifiers algorithm algorithms"
 )
 _LONGEST_SUBJECT = 6  # words
+_LISTING = FILLERS | NOVEL | INCREMENTAL | JOINS | ASKS | MAY_ASK | word_set("or as well only each strategy those")
 FAIR_SHARE = 2  # components of a kind, where the kind was left open
 
 
@@ -59,24 +60,30 @@ def _asked(
     if not sentence.words or _refuses(sentence) or _is_question(sentence):
         return None
     wanted = [m for m in sentence.mentions if sentence.in_head(m.start) and not sentence.negated(m.start)]
-    supported = [m for m in wanted if m.kind in kinds]
+    wanted = _in_one_list(sentence, wanted)
     if wanted:
         if sentence.verb is None and not _asks_without_propose(sentence, wanted):
             return None
-        if supported:
-            return _for_kinds(sentence, supported, [m for m in wanted if m.kind not in kinds], kinds)
-        return UnsupportedKind(word=wanted[0].typed, supported=_plurals(kinds), planned=True)
+        return _for_kinds(sentence, wanted)
     subject = _subject(sentence)
     if subject is not None:
         named = any(word.lower() in _SUBJECTS for word in subject.split())
         if sentence.verb is None and not (sentence.weak_verb is not None and named):
             return None
-        return UnsupportedKind(word=subject, supported=_plurals(kinds), planned=False)
+        return UnsupportedKind(word=subject, supported=tuple(kind.plural for kind in kinds.values()))
     return _for_any_kind(sentence, kinds, chance) if _asks_for_anything(sentence) else None
 
 
-def _plurals(kinds: Mapping[str, Kind]) -> tuple[str, ...]:
-    return tuple(kind.plural for kind in kinds.values())
+def _in_one_list(sentence: Sentence, mentions: Sequence[Mention]) -> list[Mention]:
+    """Without those of a clause about the others: "initializers that suit ReLU activations" are initializers."""
+    kept: list[Mention] = []
+    purposes = {i for purpose in sentence.purposes for i in (purpose.start - 1, *purpose)}
+    for mention in mentions:
+        between = range(kept[-1].end, mention.start) if kept else range(0)
+        words = [sentence.words[i].low for i in between if i not in purposes and not sentence.is_number(i)]
+        if all(word in _LISTING for word in words):
+            kept.append(mention)
+    return kept
 
 
 # --- is it a request at all
@@ -141,17 +148,13 @@ def _subject(sentence: Sentence) -> str | None:
 # --- how many of what
 
 
-def _for_kinds(
-    sentence: Sentence, supported: Sequence[Mention], unsupported: Sequence[Mention], kinds: Mapping[str, Kind]
-) -> Propose | CountOutOfRange:
-    mentions = sorted([*supported, *unsupported], key=lambda mention: mention.start)
-    amounts = {mention: _amount(sentence, mention, mentions) for mention in mentions}
-    given = [amounts[mention] for mention in supported]
-    late = None if all(given) else _late(sentence, [n for n in amounts.values() if n], supported[0].start)
+def _for_kinds(sentence: Sentence, mentions: Sequence[Mention]) -> Propose | CountOutOfRange:
+    given = [_amount(sentence, mention, mentions) for mention in mentions]
+    late = None if all(given) else _late(sentence, [n for n in given if n], mentions[0].start)
     values = [number.value for number in (*given, late) if number] or [DEFAULT_COUNT]
-    names = list(dict.fromkeys(mention.kind for mention in supported))
+    names = list(dict.fromkeys(mention.kind for mention in mentions))
     if all(given):
-        pairs = [(m.kind, number.value) for m, number in zip(supported, given, strict=True) if number]
+        pairs = [(m.kind, number.value) for m, number in zip(mentions, given, strict=True) if number]
         totals = {name: math.ceil(sum(value for kind, value in pairs if kind == name)) for name in names}
     elif _each(sentence):
         totals = dict.fromkeys(names, math.ceil(sum(values)))
@@ -159,8 +162,7 @@ def _for_kinds(
         totals = dict(zip(names, split(math.ceil(sum(values)), len(names)), strict=True))
     notes = [
         *_typing_errors(mentions),
-        *(f"I cannot propose {mention.typed} yet, so I left that out." for mention in unsupported),
-        *_left_out(sentence, [number for number in (*amounts.values(), late) if number]),
+        *_left_out(sentence, [number for number in (*given, late) if number]),
     ]
     return _proposal(sentence, totals, values, notes)
 

@@ -14,7 +14,9 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-ASKS = word_set("propose suggest generate invent design devise brainstorm recommend produce hypothesize hypothesise surprise")
+ASKS = word_set(
+    "propose suggest generate invent design devise brainstorm recommend produce hypothesize hypothesise surprise"
+)
 MAY_ASK = word_set(
     "give show want need make create find get try add test evaluate explore search compare run think have gimme "
     "write build bring offer provide send imagine develop discover look hunt"
@@ -31,7 +33,7 @@ FILLERS = word_set(
 _FILLERS_BESIDE = FILLERS | NOVEL | INCREMENTAL
 _BEGINS_PURPOSE = word_set("for on in within inside targeting")
 _NO_PURPOSE = word_set("me us total all each addition now example instance fun parallel general order my our")
-_JOINS = word_set("and plus also then with but")
+JOINS = word_set("and plus also then with but")
 # What may stand after the purpose without belonging to it: ", only novel ones", "please", ", 8 of them", " half each".
 _BEGINS_END = word_set("using with via by please pls only both half but thanks thank asap all just strictly purely")
 _ENDS = _FILLERS_BESIDE | word_set(
@@ -213,14 +215,14 @@ def _purpose_end(whole: Sentence, begin: int, first: int) -> int:
     if begin < first and first < len(words):
         return next((i for i in range(begin + 2, first) if set(words[i].before) & set(SEPARATORS)), first)
     for at in range(begin + 2, len(words)):
-        joined = words[at - 1].low in _JOINS or "," in words[at].before or ";" in words[at].before
+        joined = words[at - 1].low in JOINS or "," in words[at].before or ";" in words[at].before
         follows = next((m.start for m in whole.mentions if at < m.start <= at + 6), None)
         if follows is None:
             continue
         counted = any(number.start == at and number.end <= follows for number in whole.numbers)
         excluded = words[at].low in NOT and follows <= at + 2
         if (joined and counted) or excluded:
-            return at - 1 if words[at - 1].low in _JOINS else at
+            return at - 1 if words[at - 1].low in JOINS else at
     return len(words)
 
 

@@ -32,7 +32,6 @@ class UnsupportedKind:
 
     word: str  # as written: "pooling layers"
     supported: tuple[str, ...]  # in words: "activation functions"
-    planned: bool  # a kind that is to come, rather than something else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

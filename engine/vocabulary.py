@@ -11,39 +11,6 @@ from sandbox.guest.components.kind import Kind
 
 LONGEST = 4  # words in the name of a kind: "learning rate schedule", "weight initialization scheme"
 
-# Kinds that are not there yet: said so, rather than taken for a word that means nothing.
-PLANNED: Mapping[str, tuple[str, ...]] = {
-    "preprocessor": (
-        "preprocessor",
-        "preprocessing",
-        "preprocessing step",
-        "preprocessing method",
-        "data preprocessor",
-        "feature scaler",
-        "scaler",
-    ),
-    "optimizer": ("optimizer", "optimiser", "optimization algorithm", "optimization method", "update rule"),
-    "loss": ("loss", "loss function", "losses", "cost function", "objective", "objective function", "training loss"),
-    "normalizer": ("normalizer", "normalization", "normalization layer", "normalization method", "batch norm", "norm"),
-    "schedule": (
-        "schedule",
-        "scheduler",
-        "learning rate schedule",
-        "learning rate scheduler",
-        "lr schedule",
-        "lr scheduler",
-    ),
-    "initializer": (
-        "initializer",
-        "initialization",
-        "weight initializer",
-        "weight initialization",
-        "initialization scheme",
-        "init scheme",
-        "initialization method",
-    ),
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
@@ -56,7 +23,7 @@ class Mention:
 
 
 def mentions_of(words: Sequence[Word], kinds: Mapping[str, Kind]) -> tuple[Mention, ...]:
-    """Every mention of a kind, supported or planned, in the order of the text; the longest name wins."""
+    """Every mention of a kind, in the order of the text; the longest name wins."""
     phrases = _phrases(kinds)
     joined = {_closed_up(phrase): phrase for phrase in phrases}
     found: list[Mention] = []
@@ -72,9 +39,6 @@ def mentions_of(words: Sequence[Word], kinds: Mapping[str, Kind]) -> tuple[Menti
 def _phrases(kinds: Mapping[str, Kind]) -> dict[str, str]:
     """The kind by every name that it has, in one spelling."""
     phrases = {}
-    for name, synonyms in PLANNED.items():
-        for synonym in synonyms:
-            phrases[spelling(synonym)] = phrases[spelling(synonym) + "s"] = name
     for kind in kinds.values():
         for synonym in (kind.name, kind.name + "s", kind.title, kind.plural, *kind.synonyms):
             phrases[spelling(synonym)] = kind.name

@@ -181,7 +181,6 @@ def test_what_is_spelled_right_is_not_remarked_on(text: str) -> None:
     ("text", "said"),
     [
         ("propose 10 activations and 3 pooling layers", "3 pooling layers"),
-        ("propose 10 activations and 3 optimizers", "optimizers"),
         ("propose 5-10 activations", "as 10"),
         ("propose 2.5 activations", "as 3"),
         ("propose 5 novel and 3 incremental activations", "evenly"),
@@ -197,31 +196,105 @@ def test_a_kind_left_open_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "word", "planned"),
+    ("text", "word"),
     [
-        ("propose 5 pooling layers", "pooling layers", False),
-        ("give me 5 attention mechanisms for text", "attention mechanisms", False),
-        ("propose marriage", "marriage", False),
-        ("propose 5 optimizers for vision", "optimizers", True),
-        ("propose loss functions", "loss functions", True),
-        ("suggest learning rate schedules", "learning rate schedules", True),
-        ("propose 8 normalization layers", "normalization layers", True),
-        ("propose 8 weight initialisations", "weight initialisations", True),
-        ("propose 3 pre-processors", "pre-processors", True),
+        ("propose 5 pooling layers", "pooling layers"),
+        ("give me 5 attention mechanisms for text", "attention mechanisms"),
+        ("propose marriage", "marriage"),
     ],
 )
-def test_other_kinds_are_named_with_what_is_supported(text: str, word: str, planned: bool) -> None:
-    supported = ("activation functions", "regularizers")
-    assert read(text) == UnsupportedKind(word=word, supported=supported, planned=planned)
+def test_what_is_no_kind_is_named_with_what_is_supported(text: str, word: str) -> None:
+    assert read(text) == UnsupportedKind(word=word, supported=("activation functions", "regularizers"))
 
 
-def test_a_planned_kind_is_proposed_once_it_is_there() -> None:
-    optimizer = dataclasses.replace(
-        KINDS["activation"], name="optimizer", title="optimizer", plural="optimizers", synonyms=()
-    )
-    assert understand("propose 5 optimisers", {"optimizer": optimizer}, attached=False) == Propose(
-        kinds=("optimizer",), counts=(5,), strategies=BOTH, purpose=""
-    )
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("propose 5 optimisers for vision", {"optimizer": 5}),
+        ("propose 4 optimizers and 4 schedules", {"optimizer": 4, "schedule": 4}),
+        (
+            "propose 2 loss functions, 3 preprocessors and a normalization layer",
+            {"loss": 2, "preprocessor": 3, "normalizer": 1},
+        ),
+        ("suggest 6 learning rate schedules and weight initialisations", {"schedule": 3, "initializer": 3}),
+        ("3 lr schedulers please", {"schedule": 3}),
+        ("propose 8 pre-processors for tables", {"preprocessor": 8}),
+        ("propose 4 activation functions for nets with batch norm", {"activation": 4}),
+        ("propose 4 activation functions for nets without normalization", {"activation": 4}),
+        ("propose 4 optimizers with a lower training loss", {"optimizer": 4}),
+        ("propose 5 optimizers that need no learning rate schedule", {"optimizer": 5}),
+        ("propose 5 initializers that work well with ReLU activations", {"initializer": 5}),
+    ],
+)
+def test_every_kind_can_be_asked_for_and_what_it_is_for_is_not(text: str, counts: dict[str, int]) -> None:
+    meant = understand(text, KINDS)
+    assert isinstance(meant, Propose), meant
+    assert dict(zip(meant.kinds, meant.counts, strict=True)) == counts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_name_of_a_kind_is_understood(kind: str) -> None:
+    about = KINDS[kind]
+    for name in (about.plural, about.title, *about.synonyms):
+        meant = understand(f"propose 3 {name}", KINDS)
+        assert isinstance(meant, Propose)
+        assert (meant.kinds, meant.counts, meant.note) == ((kind,), (3,), None)
+
+
+NINE = {f"kind {n}": dataclasses.replace(KINDS["activation"], name=f"kind {n}", synonyms=()) for n in range(9)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "propose 8 components for small image nets",
+        "surprise me",
+        "surprise us with 8 components",
+        "any kind",
+        "8 components of any kind please",
+        "propose 8 of whatever kind you like",
+    ],
+)
+def test_an_open_kind_is_drawn_by_lot_two_of_each(text: str) -> None:
+    drawn = understand(text, NINE, chance="a")
+    assert isinstance(drawn, Propose)
+    assert (set(drawn.counts), drawn.count, drawn.kind_named) == ({2}, 8, False)
+    assert "I drew 4 of 9 kinds by lot" in (drawn.note or "")
+
+
+def test_the_lot_is_the_same_for_the_same_message_and_falls_on_every_kind() -> None:
+    def drawn(chance: str) -> tuple[str, ...]:
+        meant = understand("surprise me", NINE, chance=chance)
+        assert isinstance(meant, Propose)
+        return meant.kinds
+
+    assert drawn("a") == drawn("a")
+    assert {kind for number in range(60) for kind in drawn(str(number))} == set(NINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "each", "total"),
+    [("2 of each kind", 2, 18), ("propose 2 components of every kind", 2, 18), ("18 components of all kinds", 2, 18)],
+)
+def test_all_kinds_can_be_asked_for(text: str, each: int, total: int) -> None:
+    meant = understand(text, NINE)
+    assert isinstance(meant, Propose)
+    assert (set(meant.counts), meant.count, meant.note) == ({each}, total, None)
+
+
+@pytest.mark.parametrize("text", ["what kinds are there?", "kinds", "which kinds can you do"])
+def test_a_question_for_the_kinds_is_answered_with_help(text: str) -> None:
+    assert read(text) == Help(topic=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [("help pooling", "pooling"), ("help me with attention", "attention"), ("help me", ""), ("help regularizers", "")],
+)
+def test_help_on_what_there_is_not_keeps_its_name(text: str, unknown: str) -> None:
+    meant = read(text)
+    assert isinstance(meant, Help)
+    assert meant.unknown == unknown
 
 
 @pytest.mark.parametrize(
