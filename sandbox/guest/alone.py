@@ -111,6 +111,7 @@ class Training:
     modules: Sequence[nn.Module] = ()  # of the component, to be told of train and eval mode
     classify: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy  # logits [batch, classes]
     penalty: Callable[[Net, Sequence[Tensor]], Any] | None = None  # of the net and its hidden activations
+    gradients: Callable[[Net], None] = lambda net: None  # may change those of the net before the optimizer's step
     learnable: Sequence[nn.Parameter] = ()  # of the component: trained along at the suite's learning rate
     optimizer: Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer] = _adam
     multiplier: Callable[[int], float] | None = None  # of the learning rate; None: it is the optimizer's own affair

@@ -84,6 +84,7 @@ def _train_one(training: Training, pack: dict[str, Array], options: Any, replica
                 loss = loss + training.penalty(net, hidden)
             net.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            training.gradients(net)
             if training.multiplier:
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * training.multiplier(step)

@@ -116,9 +116,11 @@ CATALOGUED = [
     for entry in map(json.loads, path.read_text().splitlines())
     if entry["kind"] in KINDS
 ]
-RIGHTLY_REFUSED = {  # they multiply neighbouring matrices, which do not fit in a convolutional net
-    "reg-inc-018": "sizes",
-    "reg-nov-027": "sizes",
+RIGHTLY_REFUSED = {
+    "reg-inc-018": "sizes",  # multiplies neighbouring matrices, which do not fit in a convolutional net
+    "reg-nov-027": "sizes",  # likewise
+    "pre-nov-037": "sizes",  # takes three columns at a time; two spirals have two
+    "pre-nov-048": "sizes",  # likewise
 }
 
 
