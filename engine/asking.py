@@ -36,7 +36,9 @@ _SUBJECTS = word_set(
     "unit units metric metrics dataset datasets classifier classifiers algorithm algorithms"
 )
 _LONGEST_SUBJECT = 6  # words
-_LISTING = FILLERS | NOVEL | INCREMENTAL | JOINS | ASKS | MAY_ASK | word_set("or as well only each strategy those")
+_LISTING = (
+    FILLERS | NOVEL | INCREMENTAL | JOINS | ASKS | MAY_ASK | word_set("or as well only each strategy those like such")
+)
 FAIR_SHARE = 2  # components of a kind, where the kind was left open
 
 
@@ -75,11 +77,15 @@ def _asked(
 
 
 def _in_one_list(sentence: Sentence, mentions: Sequence[Mention]) -> list[Mention]:
-    """Without those of a clause about the others: "initializers that suit ReLU activations" are initializers."""
+    """Without those of a clause about what is asked for: "initializers that suit ReLU activations" are initializers,
+    "something to lower the loss" is anything.
+    """
     kept: list[Mention] = []
+    first = mentions[0].start if mentions else 0
+    left_open = max((i for i in range(first) if sentence.in_head(i) and sentence.words[i].low in _OPEN), default=first)
     purposes = {i for purpose in sentence.purposes for i in (purpose.start - 1, *purpose)}
     for mention in mentions:
-        between = range(kept[-1].end, mention.start) if kept else range(0)
+        between = range(kept[-1].end if kept else left_open + 1, mention.start)
         words = [sentence.words[i].low for i in between if i not in purposes and not sentence.is_number(i)]
         if all(word in _LISTING for word in words):
             kept.append(mention)

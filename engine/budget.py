@@ -78,6 +78,13 @@ def matching_width(kind: Kind, suite: Suite, parameters: int) -> int:
     return width
 
 
+def added_share(kind: Kind, parameters: int) -> float:
+    """What a component of so many parameters adds to the nets of the screening, as a share of their own."""
+    nets = [ARCHITECTURES[name] for name in kind.conditions.architectures]
+    added = sum(parameters * instances(kind.harness, net, STANDARD.width) for net in nets)
+    return added / sum(scalars(net, STANDARD.width) for net in nets)
+
+
 def scalars(net: Architecture, width: int) -> int:
     """Weights and biases."""
     return sum((rows + 1) * columns for rows, columns in net.maps(width))

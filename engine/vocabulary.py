@@ -42,6 +42,8 @@ def _phrases(kinds: Mapping[str, Kind]) -> dict[str, str]:
     for kind in kinds.values():
         for synonym in (kind.name, kind.name + "s", kind.title, kind.plural, *kind.synonyms):
             phrases[spelling(synonym)] = kind.name
+            if not synonym.endswith("s"):
+                phrases.setdefault(spelling(synonym) + "s", kind.name)
     return phrases
 
 

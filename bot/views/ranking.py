@@ -22,7 +22,7 @@ from bot.views.block_kit import (
 )
 from bot.views.conditions import Conditions, caveat, isolation, suite_words, tuned, warning
 from bot.views.figures import NONE, count
-from bot.views.hypothesis_card import costlier
+from bot.views.hypothesis_card import STEP_SIZE_EFFECT, costlier
 from bot.views.message import Block, Message, escape
 from engine.ranking import Place, Ranking, Reference, Rejection
 from sandbox.guest.components.kind import Kind
@@ -111,6 +111,7 @@ def _rows(ranked: Ranking, most: int) -> list[list[str]]:
     rows = [list(_COLUMNS)]
     for label, place in list(zip(rank_labels(ranked.places), ranked.places, strict=True))[:most]:
         title = ("★ " if place.promising else "") + (place.hypothesis.title or "untitled")
+        title += " (step-size effect)" if place.step_size_effect else ""
         rows.append([label, title, figures.effect(place.effect), *_figures(place), place.hypothesis.generator])
         if place.rerun:
             again = place.rerun
@@ -162,6 +163,8 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, spacing: float 
         f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(measured)}{tuned(measured)}. "
         f"{caveat(measured)}",
     ]
+    if any(place.step_size_effect for place in ranked.places):
+        lines.append(f"*{STEP_SIZE_EFFECT[:1].upper()}{STEP_SIZE_EFFECT[1:].replace(':', '*:', 1)}.")
     if len(ranked.places) > rows:
         lines.insert(0, f"The best {rows} of {len(ranked.places):,}; the attached table has all of them.")
     return "\n".join(lines)

@@ -40,7 +40,7 @@ from bot.views.vote_recorded import vote_lost, vote_recorded
 from bot.views.which_kind import TRY_AS, guessed_kind, read_try_as, several_kinds, which_kind
 from bot.workspace.validation import check_message
 from engine.hypothesis import Hypothesis
-from engine.ranking import Place, Ranking, Reference, Rejection
+from engine.ranking import Matched, Place, Ranking, Reference, Rejection
 from engine.request import Request, Strategy
 from engine.score import Estimate, Score, Trial
 from engine.verdict import Novelty, Verdict
@@ -388,7 +388,7 @@ def test_a_hypothesis_with_its_votes() -> None:
         "Again on 8 fresh seeds: B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52]\n"
         "Nearest published one: SiLU (Elfwing et al., 2017), N-score 0.034\n"
         "In 1 setting. One data set is few.\n"
-        "1.3× the time of ReLU · +1 learnable parameter an instance\n\n"
+        "1.3× the time of ReLU · +0.02 % parameters (1 an instance)\n\n"
         "```\nimport torch\n\n\ndef build():\n    return torch.nn.SiLU()\n```\n\n"
         "`h-1` · offline catalogue, novel · inspired by SiLU · "
         "Your vote never changes a figure; it helps to decide what is tried next."
@@ -512,12 +512,30 @@ def test_a_kind_whose_cost_is_not_measured_has_no_column_for_it() -> None:
 
 def test_a_costlier_one_is_told_to_be() -> None:
     place = RANKED.places[0]
-    slow = replace(place, verdict=replace(place.verdict, cost_ratio=3.2, parameters=2))
-    cheap = replace(place, verdict=replace(place.verdict, cost_ratio=1.3, parameters=0))
+    slow = replace(place, verdict=replace(place.verdict, cost_ratio=3.2, parameters=90))
+    cheap = replace(place, verdict=replace(place.verdict, cost_ratio=1.3, parameters=1))
     text = ranking(replace(RANKED, places=(slow, cheap)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
-    assert "Costlier than ReLU, so a win may have been bought: 1= 3.2× the time of ReLU, +2 learnable" in text
+    assert "Costlier than ReLU, so a win may have been bought: 1= 3.2× the time of ReLU, +2.1 % parameters" in text
     assert text.count("the time of ReLU") == 1
     assert "Costlier" not in ranking(replace(RANKED, places=(cheap,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+
+
+def test_a_costlier_one_is_held_against_the_best_baseline_of_the_same_budget() -> None:
+    wider = Matched(
+        words="ReLU, 1.3 x wider", b_wr=ITEM.b_wr, bsota_wr=ITEM.b_wr, won=Estimate(value=0.48, low=0.4, high=0.56)
+    )
+    place = replace(RANKED.places[0], matched=(wider,))
+    said = "wins .48 [.40, .56] of the settings against ReLU, 1.3 x wider"
+    assert said in ranking(replace(RANKED, places=(place,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+    assert f"At an equal budget it {said}." in hypothesis_card(place, KIND).text
+
+
+def test_a_step_size_effect_is_marked_and_explained() -> None:
+    place = replace(RANKED.places[0], step_size_effect=True)
+    text = ranking(replace(RANKED, places=(place,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+    assert "Cauchy-gated linear unit (step-size effect)" in text
+    assert "Step-size effect: the win vanishes when every arm has its best learning rate." in text
+    assert "step-size effect" in hypothesis_card(place, KIND).text
 
 
 def test_the_factor_of_the_grid_is_told_where_there_is_one() -> None:
