@@ -22,7 +22,8 @@ from ..harness import PROBES, Build, Frame, Harness, component_seed
 from ..nets import INPUTS, OUTPUTS
 from ..tiers import Refuted, Tier, seed_torch
 
-STEPS = 7  # of the trial: RAdam, for one, changes in its sixth
+STEPS = 3  # of the trial; what an optimizer does later is watched
+WATCHED = 2  # tensors, a weight and a bias: fewer than an optimizer has, so that what couples tensors shows as well
 GRADIENTS = (1.0, 0.05, 10.0)  # scales by replica, so that a norm over all of them is far from each one's own
 VALUES = (1.0, 3.0, 0.3)
 MOVEMENT = 1e-3  # largest difference between two ways of one optimizer, of how far a tensor has moved
@@ -161,25 +162,26 @@ class Loop:
 
 
 class Watched:
-    """The direct tier, with the last replica's net trained beside it, as an ordinary one, from the same gradients.
+    """The direct tier, with the first layer of the last replica trained beside it, as an ordinary one.
 
-    Whatever couples replicas, looks at a shape or draws random numbers moves the stacked net and the ordinary one
-    apart; that is looked at in steps 1, 2, 4, 8, ... and in the last one. Raises Refuted.
+    It gets the same gradients. Whatever couples replicas or tensors, looks at a shape or draws random numbers moves the
+    two apart; that is looked at in steps 1, 2, 4, 8, ... and in the last one. Raises Refuted.
     """
 
     def __init__(self, build: Build, frame: Frame, parameters: Sequence[Tensor]) -> None:
-        self._stacked = [parameter.detach() for parameter in parameters]
+        self._stacked = [parameter.detach() for parameter in parameters[:WATCHED]]
         self._start = [parameter[-1:].clone() for parameter in self._stacked]
         self._beside = [start.clone() for start in self._start]
-        self._ordinary = Loop(build, owners(frame)[-1:], self._beside)
+        last = owners(frame)[-1]
+        self._ordinary = Loop(build, [replace(last, sizes=last.sizes[:1])], self._beside)
         self._direct = Direct(build, frame, parameters)
         self._looks = {2**n for n in range(frame.steps.bit_length())} | {frame.steps}
         self._steps = 0
 
     def step(self, gradients: Sequence[Tensor], multiplier: float) -> None:
         self._steps += 1
-        self._ordinary.step([gradient[-1:] for gradient in gradients], multiplier)
         try:
+            self._ordinary.step([gradient[-1:] for gradient in gradients[:WATCHED]], multiplier)
             self._direct.step(gradients, multiplier)
         except Exception as error:
             raise Refuted from error
