@@ -30,6 +30,7 @@ from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.own.registered import suites_with
 from engine.research import Research
+from engine.rotation import Rotation
 from sandbox.choose import open_sandbox
 from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Sandbox
@@ -165,7 +166,7 @@ class Bot:
             sandbox=lab.sandbox,
             slack=slack,
             posts=posts,
-            digests=Digests(journal=lab.journal, slack=slack, schedule=schedule),
+            digests=Digests(journal=lab.journal, research=lab.research, slack=slack, schedule=schedule),
             attachments=Attachments(client, Files(lab.home.files), SqlAttachments(lab.database)),
             own_models=OwnModels(
                 own=lab.own,
@@ -177,10 +178,18 @@ class Bot:
             ),
             conditions=lab.conditions,
         )
+        rotation = Rotation(
+            journal=lab.journal,
+            evaluator=lab.evaluator,
+            kinds=KINDS,
+            days=lab.settings.epoch_days,
+            hypotheses=lab.settings.epoch_hypotheses,
+        )
         jobs = Jobs(
             answers=answers,
             investigation=investigation,
             inquiries=self.inquiries,
+            rotation=rotation,
             url=jobs_database(lab.settings),
             executor_id=lab.home.executor_id("bot"),
         )
@@ -189,6 +198,7 @@ class Bot:
         buttons.register(app, jobs=jobs)
         jobs.start()
         schedule.start(jobs.receive_digest)
+        schedule.every_night(jobs.receive_night)
         closing.callback(schedule.close)
 
     def close(self) -> None:

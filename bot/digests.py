@@ -16,6 +16,8 @@ from bot.views.digest import (
 from bot.views.message import Message
 from engine.journal import Journal, Past
 from engine.rank import is_duplicate
+from engine.research import Research
+from engine.rotation import widening
 from engine.score import Estimate
 from engine.shrinkage import shrunken
 from sandbox.guest.components.kind import Kind
@@ -23,13 +25,14 @@ from sandbox.guest.components.kinds import KINDS
 
 
 class Digests:
-    def __init__(self, *, journal: Journal, slack: Slack, schedule: Schedule) -> None:
+    def __init__(self, *, journal: Journal, research: Research, slack: Slack, schedule: Schedule) -> None:
         self._journal = journal
+        self._research = research
         self._slack = slack
         self._schedule = schedule
 
     def post(self, channel: str, key: str, thread_ts: str | None) -> None:
-        told = self.gathered(channel, {name: self._journal.past(name) for name in KINDS})
+        told = self.gathered(channel, {name: self._research.past(name) for name in KINDS})
         self._slack.post(key, channel, thread_ts, digest(told))
 
     def subscribe(self, channel: str, hour: int, minute: int) -> Message:
@@ -58,6 +61,9 @@ class Digests:
             liked=sorted(liked, key=lambda told: (told.thumbs_down - told.thumbs_up, told.title)),
             failed=failed[:5],
             failures=len(failed),
+            warnings=[
+                f"{KINDS[kind].title}: {told}" for kind in past if (told := widening(self._journal.rescored(kind)))
+            ],
             subscription=self._schedule.time_of(channel),
         )
 

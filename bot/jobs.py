@@ -17,6 +17,7 @@ from bot.answers import REQUEST_PREFIX, Answers, Next
 from bot.faults import explain
 from bot.investigation import Investigation
 from engine.research import BATCH
+from engine.rotation import Rotation
 from sandbox.errors import SandboxError
 from storage.inquiries import Inquiry, SqlInquiries, State
 
@@ -33,11 +34,19 @@ log = structlog.get_logger(__name__)
 
 class Jobs:
     def __init__(
-        self, *, answers: Answers, investigation: Investigation, inquiries: SqlInquiries, url: str, executor_id: str
+        self,
+        *,
+        answers: Answers,
+        investigation: Investigation,
+        inquiries: SqlInquiries,
+        rotation: Rotation,
+        url: str,
+        executor_id: str,
     ) -> None:
         self._answers = answers
         self._investigation = investigation
         self._inquiries = inquiries
+        self._rotation = rotation
         self._closing = threading.Event()
         DBOS(
             config={
@@ -50,7 +59,7 @@ class Jobs:
         )
         bodies = (
             *(self.answer, self.try_as, self.approve, self.decline, self.research, self.rest, self.stop),
-            *(self.vote, self.learn, self.digest, self.digest_off),
+            *(self.vote, self.learn, self.digest, self.digest_off, self.rotate),
         )
         self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
 
@@ -117,6 +126,9 @@ class Jobs:
         """`key` names the occasion, channel and local date: one digest each."""
         self._enqueue(ANSWERS, "digest", key, channel, key)
 
+    def receive_night(self, date: str) -> None:
+        self._enqueue(LEARNING, "rotate", date, date)
+
     def receive_digest_off(self, clicked_at: str, channel: str) -> None:
         self._enqueue(ANSWERS, "digest_off", f"{channel}-{clicked_at}", channel, clicked_at)
 
@@ -178,6 +190,13 @@ class Jobs:
 
     def digest_off(self, channel: str, key: str) -> None:
         _step(self._answers.digest_off, channel, key)
+
+    def rotate(self, date: str) -> None:
+        """Let an epoch of the suites begin when it is time, after its anchors were measured."""
+        epoch, why = _step(self._rotation.due)
+        for kind, batch in _step(self._rotation.plan, epoch):
+            _step(self._rotation.measure, epoch, kind, batch)
+        self._enqueue(LEARNING, "learn", f"epoch-{date}", _step(self._rotation.begin, epoch, why))
 
     def _guarded(self, body: Callable[..., None]) -> Callable[..., None]:
         """The one place where a job is marked failed."""

@@ -190,6 +190,22 @@ class Settings(BaseSettings):
         "`auto`, `cpu` or `cuda`",
         Device.AUTO,
     )
+    epoch_days: int = _variable(
+        "CONJECTURE_EPOCH_DAYS",
+        "After how many days the suites' seeds and secret parameters are drawn anew.",
+        "a whole number from 1 to 3650",
+        30,
+        ge=1,
+        le=3650,
+    )
+    epoch_hypotheses: int = _variable(
+        "CONJECTURE_EPOCH_HYPOTHESES",
+        "After how many measured hypotheses they are drawn anew, if that is sooner.",
+        "a whole number from 1 to 1000000",
+        10_000,
+        ge=1,
+        le=1_000_000,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _variable(
         "CONJECTURE_LOG_LEVEL", "How much is logged.", "`debug`, `info`, `warning` or `error`", "info"
     )

@@ -216,14 +216,15 @@ class Rotation:
         )
 
     def begin(self, epoch: int, why: str) -> list[str]:
-        """Let an epoch begin, if it has not; returns the kinds whose reward model is of another one."""
-        if epoch > self.epoch:
-            self._journal.begin_epoch(Epoch(number=epoch, at=datetime.now(UTC), why=why))
-            log.info("a new epoch of the suites began", epoch=epoch, why=why)
+        """Let an epoch begin, if it has not; returns the kinds whose reward model was learned on the one before."""
         for kind in self._kinds:
             warned = widening(self._journal.rescored(kind))
             if warned:
-                log.warning("scores may be overfitted to the suite's seeds", kind=kind, what=warned)
+                log.warning("scores may have come to fit the suite's seeds", kind=kind, what=warned)
+        if epoch <= self.epoch:
+            return []
+        self._journal.begin_epoch(Epoch(number=epoch, at=datetime.now(UTC), why=why))
+        log.info("a new epoch of the suites began", epoch=epoch, why=why)
         return [kind for kind in self._kinds if self._journal.latest_snapshot(kind) is not None]
 
     def _screenings(self, kind: str, latest: int) -> Screenings:

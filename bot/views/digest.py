@@ -37,6 +37,7 @@ class Digest:
     failed: Sequence[DigestItem]  # newest first
     failures: int  # all of them; `failed` may be a part
     subscription: str | None  # "09:00"; None: not subscribed
+    warnings: Sequence[str] = ()  # why figures of late may flatter, one sentence each
 
 
 def digest(told: Digest) -> Message:
@@ -61,6 +62,7 @@ def digest(told: Digest) -> Message:
             "Promising: all of the interval of its effect is above zero, in a short test on small data sets. "
             "Nothing here has been confirmed."
         ),
+        *(context(f"⚠️ {escape(warning)}: scores may have come to fit the seeds.") for warning in told.warnings),
         *_subscription(told),
     )
 

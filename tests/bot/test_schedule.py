@@ -67,3 +67,12 @@ def test_a_tick_enqueues_one_key_for_a_channel_and_local_date(url: str) -> None:
     assert len({key for key, _ in enqueued}) == 1
     assert enqueued[0] == (f"C1-{datetime.now(BERLIN).date().isoformat()}", "C1")
     schedule.close()
+
+
+def test_what_happens_every_night_is_enqueued_at_once_as_well_under_the_local_date(url: str) -> None:
+    schedule = Schedule(open_database(url), BERLIN)
+    enqueued: list[str] = []
+    schedule.start(lambda key, channel: None)
+    schedule.every_night(enqueued.append)
+    assert until(lambda: enqueued) == [datetime.now(BERLIN).date().isoformat()]
+    schedule.close()

@@ -69,6 +69,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "CONJECTURE_DEVICE": "cpu",
         "CONJECTURE_LOG_LEVEL": "debug",
         "CONJECTURE_DIGEST_TIMEZONE": "Europe/Berlin",
+        "CONJECTURE_EPOCH_DAYS": "7",
+        "CONJECTURE_EPOCH_HYPOTHESES": "500",
     }
     assert set(given) == READ
     unset = read_settings()
