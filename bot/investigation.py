@@ -27,9 +27,11 @@ from bot.views.try_results import try_results
 from bot.views.understood import subject, understood
 from engine.journal import Journal
 from engine.learn import MINIMUM_OUTCOMES
+from engine.novelty import spacing
+from engine.propose import OVERSUPPLY
 from engine.ranking import Place, Ranking
 from engine.request import Request
-from engine.research import OVERSUPPLY, Research, by_hand
+from engine.research import Research, by_hand
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 from storage.inquiries import SqlInquiries, State
@@ -142,7 +144,13 @@ class Investigation:
 
     def _publish_ranking(self, ranked: Ranking, prefix: str) -> None:
         place, kind = self._place(ranked.request_id), KINDS[ranked.kind]
-        message = ranking(ranked, kind, conditions=self._conditions_of(ranked), choosing=self._choosing(ranked))
+        message = ranking(
+            ranked,
+            kind,
+            conditions=self._conditions_of(ranked),
+            choosing=self._choosing(ranked),
+            spacing=spacing(kind),
+        )
         self._slack.post(f"{prefix}/ranking", *place, message, detail=as_json(ranked))
         if needs_csv(ranked):
             name = f"{ranked.request_id}-{ranked.kind}.csv"
@@ -150,7 +158,7 @@ class Investigation:
         pictures = pictures_of(
             ranked,
             kind,
-            self._research.references_in(ranked.kind),
+            self._research.references_in(ranked.request_id, ranked.kind),
             lambda name, png, title: self._slack.upload(f"{prefix}/{name}", png, name, title),
         )
         if pictures:
