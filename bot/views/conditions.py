@@ -32,6 +32,7 @@ class Measuring:
     metric: str  # in words; lower is better
     grid: str = ""  # how every arm is tuned, in words; empty: it is not
     own_model: str = ""  # the name of a team's own model; empty: a suite of ours
+    rough: str = ""  # what is known of how little win rates of this kind tell; empty: nothing of the sort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ def measuring(kind: Kind, suite: Suite | OwnSuite, identity: str) -> Measuring:
         metric=_metric(kind, suite),
         grid=_grid(kind, suite),
         own_model=suite.name if isinstance(suite, OwnSuite) else "",
+        rough="" if isinstance(suite, OwnSuite) else kind.conditions.rough or "",
     )
 
 
@@ -85,7 +87,8 @@ def caveat(measured: Measuring) -> str:
     """What no interval covers, said wherever a win rate is."""
     if measured.own_model:
         return "One model and one data set say little beyond themselves."
-    return f"{few(measured.data_sets)}, and small nets tell nothing about large models."
+    rough = f" {measured.rough}" if measured.rough else ""
+    return f"{few(measured.data_sets)}, and small nets tell nothing about large models.{rough}"
 
 
 def few(data_sets: int) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.views.block_kit import weight
-from bot.views.conditions import Conditions, Measuring, caveat
+from bot.views.conditions import Conditions, Measuring, caveat, measuring
 from bot.views.digest import Digest, DigestItem, digest, digest_ended, digest_not_understood, digest_subscribed
 from bot.views.failed import failed, unshowable
 from bot.views.help import help_in_general, help_on_kind
@@ -43,6 +43,7 @@ from engine.hypothesis import Hypothesis
 from engine.ranking import Matched, Place, Ranking, Reference, Rejection
 from engine.request import Request, Strategy
 from engine.score import Estimate, Score, Trial
+from engine.suite import suite_of
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Level, Outcome
 from sandbox.guest.components.kind import Conditions as KindConditions
@@ -252,6 +253,13 @@ def test_kinds_that_are_measured_differently_are_told_apart() -> None:
 def test_the_number_of_data_sets_is_said_to_be_small() -> None:
     assert caveat(SCREEN).startswith("Five data sets are few")
     assert caveat(replace(SCREEN, data_sets=1)).startswith("One data set is few")
+
+
+def test_rough_win_rates_are_called_so_wherever_they_stand() -> None:
+    rough = "Win rates of nets of glass are rough."
+    kind = replace(KIND, conditions=replace(KIND.conditions, rough=rough))
+    assert caveat(measuring(kind, suite_of(kind), "screen-3/0")).endswith(rough)
+    assert "rough" not in caveat(measuring(KIND, suite_of(KIND), "screen-3/0"))
 
 
 def test_subjects_have_their_plurals() -> None:

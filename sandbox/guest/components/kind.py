@@ -68,6 +68,7 @@ class Conditions:
     grid_of: str = "learning rate"  # what the grid's factors scale, in words
     rows: int | None = None  # training examples of each data set; None: as many as there are
     seeds: int = 2  # of the screening suite
+    rough: str | None = None  # where its win rates tell little: so, as a sentence that stands with every one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
