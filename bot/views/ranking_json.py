@@ -51,6 +51,18 @@ def _place(place: Place) -> Json:
         "cost_ratio": verdict.cost_ratio,
         "parameters": verdict.parameters,
         "diverged": score.diverged,
+        "trials": len(score.trials),
+        "factor": score.factor,
+        "step_size_effect": place.step_size_effect,
+        "matched": [
+            {
+                "words": row.words,
+                "won": row.won.value,
+                "won_interval": _interval(row.won),
+                **_rates(row.b_wr, row.bsota_wr),
+            }
+            for row in place.matched
+        ],
         "seconds": score.seconds,
         "sandbox": score.sandbox,
         "tier": score.tier,

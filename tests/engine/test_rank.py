@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from engine.hypothesis import Hypothesis
-from engine.rank import groups, rank
+from engine.rank import groups, rank, step_size_effect
 from engine.ranking import Ranking
 from engine.request import Strategy
-from engine.score import BaselineTrials, Estimate, Score, Trial
+from engine.score import BaselineTrials, Estimate, Score, Trial, Tried
 from engine.shrinkage import shrunken
 from engine.suite import SELECTION_SEEDS
 from engine.verdict import Novelty, Verdict
@@ -276,3 +276,58 @@ def test_what_is_told_of_the_request_is_passed_on() -> None:
     found = ranked([accepted("a")], [scored("a", 0.1)])
     assert (found.request_id, found.kind, found.suite, found.stopped) == ("r", "activation", "screen-1/0", True)
     assert found.generator_faults == ("an answer was cut off",)
+
+
+# --- besides the ranking itself
+
+
+def test_a_matched_baseline_is_read_like_a_reference_and_against_the_candidate() -> None:
+    matched = kept("GELU", [0.5, 1.05], (0, 1))
+    trials = tuple(Trial(cell="digits/mlp2", seed=s, loss=m, accuracy=None) for s, m in ((0, 0.6), (1, 0.9)))
+    found = rank(
+        request_id="r",
+        kind=KIND,
+        hypotheses=[hypothesis("a")],
+        verdicts={"a": accepted("a")},
+        scores=[replace(scored("a", 0.1), trials=trials)],
+        baselines=BASELINES,
+        reruns=[],
+        generator_faults=[],
+        stopped=False,
+        matched={"a": [("GELU, 1.3 x wider", matched)]},
+    )
+    (row,) = found.places[0].matched
+    assert row.words == "GELU, 1.3 x wider"
+    assert (row.b_wr.value, row.won.value) == (1.0, 0.5)
+
+
+GRIDS = {"Softplus": (3.0, 2.9), "GELU": (1.0, 0.6), "ReLU": (2.0, 1.9)}  # losses at the screening's rate, at a third
+
+
+def tuned(own: tuple[float, float], effect_value: float) -> Score:
+    trials = (Trial(cell="digits/mlp2", seed=101, loss=0.7, accuracy=None),)
+    return replace(scored("a", effect_value), suite="full-1/0", trials=trials, grid=grid(*own))
+
+
+def grid(same: float, third: float) -> tuple[Tried, ...]:
+    return (Tried(factor=1.0, losses=(same,)), Tried(factor=1 / 3, losses=(third,)))
+
+
+@pytest.mark.parametrize(
+    ("screened", "own", "full", "expected"),
+    [
+        (0.2, (0.8, 0.7), -0.1, True),  # wins at the common rate, not at everyone's best one
+        (0.2, (0.8, 0.7), 0.2, False),  # wins at both
+        (0.2, (1.2, 0.7), -0.1, False),  # the longer training or the other data took its win, not the rate
+        (-0.1, (0.8, 0.7), -0.1, False),  # never won
+    ],
+)
+def test_a_step_size_effect_is_a_win_that_the_best_learning_rates_take_away(
+    screened: float, own: tuple[float, float], full: float, expected: bool
+) -> None:
+    baselines = [replace(run, grid=grid(*GRIDS[run.baseline])) for run in BASELINES]
+    assert step_size_effect(scored("a", screened), tuned(own, full), baselines) is expected
+
+
+def test_without_a_grid_nothing_is_a_step_size_effect() -> None:
+    assert not step_size_effect(scored("a", 0.2), scored("a", -0.1), BASELINES)
