@@ -1,7 +1,7 @@
 """Which kind of component a person's module is, when nobody said so. The module is read, never run.
 
-What a kind's modules look like is learned from its published components: names of functions and their arguments, of
-base classes, and of what is used. A ninth kind is recognised by its own.
+What a kind's modules look like is learned from its published components and the catalogue: names of functions and their
+arguments, of base classes, and of what is used. A new kind is recognised by its own.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import lru_cache
 from math import log
 
+from engine.llm.catalogue import entries
 from engine.vocabulary import mentions_of
 from engine.wording import words_of
-from sandbox.guest.components.kind import Kind, Known
+from sandbox.guest.components.kind import Kind
 
 UNSEEN = 0.1  # how often what was never seen is taken to occur, in components
 USUAL = 0.5  # share of a kind's components from which on something is usual of it
@@ -23,7 +24,17 @@ EVIDENCE = 5  # features that other components have as well; with fewer there is
 SURE = 6.0  # log odds over the next kind; tried on the catalogue, see tests/engine/test_guess.py
 
 
-def guessed_kinds(source: bytes, name: str, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
+def examples_of(kind: Kind) -> tuple[str, ...]:
+    """Modules that are known to be of a kind: its published components, and hypotheses of the catalogue."""
+    return (*(known.code for known in kind.known), *(entry.code for entry in entries(kind.name)))
+
+
+def guessed_kinds(
+    source: bytes,
+    name: str,
+    kinds: Mapping[str, Kind],
+    examples: Callable[[Kind], tuple[str, ...]] = examples_of,
+) -> tuple[str, ...]:
     """Names of the kinds that a module may be, the likeliest first; one where there is no doubt.
 
     `name` is the file's. Without a `build` that can be read there is nothing to go by, and all kinds are possible.
@@ -32,12 +43,11 @@ def guessed_kinds(source: bytes, name: str, kinds: Mapping[str, Kind]) -> tuple[
     build = next((node for node in tree.body if _is_build(node)), None) if tree else None
     if tree is None or build is None:
         return tuple(kinds)
-    wanted = _required(build)
-    possible = [kind for kind in kinds.values() if wanted is None or _arity(kind.entry) == wanted] or [*kinds.values()]
+    possible = _by_arguments(_arguments(build), kinds)
     named = {mention.kind for mention in mentions_of(words_of(re.sub(r"[^a-zA-Z]+", " ", name)), kinds)}
     by_name = [kind for kind in possible if kind.name in named]
     possible = by_name if len(by_name) == 1 else possible
-    learned = {kind.name: _learned(kind.known) for kind in possible}
+    learned = {kind.name: _learned(examples(kind)) for kind in possible}
     found = {one for one in _features(tree) if any(one in counts for counts, _ in learned.values())}
     if len(possible) > 1 and len(found) < EVIDENCE:
         return tuple(learned)
@@ -58,18 +68,26 @@ def _is_build(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "build" for t in node.targets)
 
 
-def _required(build: ast.stmt) -> int | None:
-    """How many arguments it needs; None where that cannot be seen."""
+def _by_arguments(given: list[str] | None, kinds: Mapping[str, Kind]) -> list[Kind]:
+    """The kinds whose entry point takes arguments of these names, or else as many. None: they cannot be seen."""
+    entries = {name: _names_in(kind.entry) for name, kind in kinds.items()}
+    alike = [kinds[name] for name, names in entries.items() if names == given]
+    as_many = [kinds[name] for name, names in entries.items() if given is not None and len(names) == len(given)]
+    return alike or as_many or [*kinds.values()]
+
+
+def _arguments(build: ast.stmt) -> list[str] | None:
+    """Names of the arguments that it needs."""
     if not isinstance(build, ast.FunctionDef):
         return None
-    arguments = build.args
-    return len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
+    arguments = [argument.arg for argument in (*build.args.posonlyargs, *build.args.args)]
+    return arguments[: len(arguments) - len(build.args.defaults)]
 
 
-def _arity(entry: str) -> int:
-    """`build(params, lr)` takes 2."""
+def _names_in(entry: str) -> list[str]:
+    """`build(params, lr)` takes params and lr."""
     inside = entry.partition("(")[2].rpartition(")")[0]
-    return len([argument for argument in inside.split(",") if argument.strip()])
+    return [argument.strip() for argument in inside.split(",") if argument.strip()]
 
 
 def _features(tree: ast.AST) -> Iterator[str]:
@@ -89,11 +107,11 @@ def _features(tree: ast.AST) -> Iterator[str]:
 
 
 @lru_cache(maxsize=64)
-def _learned(components: tuple[Known, ...]) -> tuple[Mapping[str, int], int]:
+def _learned(components: tuple[str, ...]) -> tuple[Mapping[str, int], int]:
     """In how many of a kind's known components each feature is, and how many components there are."""
     counts: dict[str, int] = {}
-    for known in components:
-        for feature in frozenset(_features(ast.parse(known.code))):
+    for code in components:
+        for feature in frozenset(_features(ast.parse(code))):
             counts[feature] = counts.get(feature, 0) + 1
     return counts, len(components)
 
