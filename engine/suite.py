@@ -112,7 +112,8 @@ def suite_of(kind: Kind, name: str = SCREENING) -> Suite:
     """The suite of this name as components of the kind need it. Raises ValueError for a name that is none.
 
     The kind says which architectures, data sets and metric make sense, how many seeds its screening takes (the standard
-    suite has twice as many), and its grid; in the full suite a kind without one takes the best of LEARNING_RATES.
+    suite has twice as many), how many times the usual steps it takes, and its grid; in the full suite a kind without
+    one takes the best of LEARNING_RATES.
     """
     if name not in SUITES:
         raise ValueError(f"there is no suite {name!r}; expected one of {', '.join(SUITES)}")
@@ -126,6 +127,8 @@ def suite_of(kind: Kind, name: str = SCREENING) -> Suite:
         metric=conditions.metric,
         grid=conditions.grid if len(conditions.grid) > 1 else suite.grid,
         rows=conditions.rows,
+        steps=conditions.longer * suite.steps,
+        checkpoints=tuple(conditions.longer * step for step in suite.checkpoints),
     )
 
 

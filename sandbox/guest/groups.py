@@ -36,8 +36,8 @@ def groups_of(
         own = replace(frame, seeds=tuple(frame.seeds[replica] for replica in members))
         probes = samples(size, probes_of(own, drawn))
         make = maker(build, own, 0, probes[0])
-        tier = tiers[-1] if frame.careful else fastest(make, probes, tiers)
-        placed = place(tier, make, replicas=len(members), rank=probes[0][0].ndim)
+        tier = tiers[-1] if frame.careful else fastest(make, probes, tiers, alike=not drawn)
+        placed = place(tier, make, replicas=len(members), rank=probes[0][0].ndim, alike=not drawn)
         groups.append(Group(size, torch.tensor(members, device=frame.device), tier, placed))
     return tuple(groups)
 

@@ -63,11 +63,12 @@ class Conditions:
 
     architectures: tuple[str, ...] = ("mlp2", "mlp4", "res", "cnn")
     regression: bool = True  # False: only data sets with classes make sense
-    metric: str = "loss"  # or "brier": Brier score after one temperature a trial, for kinds that change the loss itself
+    metric: str = "loss"  # or "brier": after one temperature a trial, for kinds that change how sure nets are
     grid: tuple[float, ...] = (1.0,)  # every arm takes its best one, chosen on seeds of its own
     grid_of: str = "learning rate"  # what the grid's factors scale, in words
     rows: int | None = None  # training examples of each data set; None: as many as there are
     seeds: int = 2  # of the screening suite
+    longer: int = 1  # times the steps of every suite, for kinds whose effect takes many passes through the rows
     rough: str | None = None  # where its win rates tell little: so, as a sentence that stands with every one of them
 
 
