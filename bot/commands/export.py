@@ -70,11 +70,10 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
         "suites": {
             kind: {
                 "identity": now[kind],
-                "definition": asdict(suite),
+                "definition": asdict(suite) if isinstance(suite, Suite) else suite.definition(),
                 "cells": suite.cells,
                 "grid_of": KINDS[kind].conditions.grid_of,
-                # Of this epoch alone where a suite has epochs: those to come stay secret.
-                "secret": (suite.secret_of_epoch(secret) if isinstance(suite, Suite) else secret).hex(),
+                "secret": secret_of(suite, secret).hex(),
             }
             for kind, suite in suites.items()
         },
@@ -95,6 +94,11 @@ def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+def secret_of(suite: AnySuite, secret: bytes) -> bytes:
+    """Of this epoch, or of this model, alone: those of others and of epochs to come stay secret."""
+    return suite.secret_of_epoch(secret) if isinstance(suite, Suite) else suite.secret_of_model(secret)
 
 
 def baselines(laboratory: Laboratory, kind: str, suite: AnySuite, scores: list[Score]) -> list[BaselineTrials]:

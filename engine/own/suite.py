@@ -7,8 +7,9 @@ the sandbox, every arm gets the same start and order of rows, and the host score
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,30 @@ class OwnSuite:
         last = np.linspace(self.steps - self.steps // 5, self.steps, CHECKPOINTS).round().astype(int)
         return tuple(dict.fromkeys(int(step) for step in last if step > 0))
 
+    def secret_of_model(self, secret: bytes) -> bytes:
+        """What everything is drawn from: who is told this model's does not know that of our suites."""
+        return hmac.digest(secret, f"own model {self.name}".encode(), "sha256")
+
+    def definition(self) -> dict[str, Any]:
+        """All but the data itself, as JSON."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "digest": self.digest,
+            "source": self.source.decode(errors="replace"),
+            "data": self.data.in_words,
+            "metric": self.metric.name,
+            "budget": asdict(self.budget),
+            "standardize": self.standardize,
+            "grid": self.grid,
+        }
+
     def identity(self, secret: bytes) -> str:
         digest = hashlib.sha256(secret + self.digest.encode() + repr(self.grid).encode()).hexdigest()
         return f"{self.name}-{self.version}/{digest[:8]}"
 
     def pack(self, secret: bytes, seeds: tuple[int, ...]) -> OwnPack:
+        identity, secret = self.identity(secret), self.secret_of_model(secret)
         held_out, training = _split(self, secret)
         inputs, (mean, scale) = self.data.inputs, _scale(self, training)
         if self.standardize and self.data.columns:
@@ -94,7 +114,7 @@ class OwnSuite:
             "held_out": inputs[held_out],
         }
         return OwnPack(
-            name=f"{self.identity(secret)}/{_digest(arrays)}",
+            name=f"{identity}/{_digest(arrays)}",
             arrays=arrays,
             options={
                 "steps": self.steps,
@@ -102,7 +122,7 @@ class OwnSuite:
                 "learning_rate": self.budget.learning_rate,
                 "checkpoints": list(self.checkpoints),
                 "classes": self.data.classes,
-                "seeds": [int(generator(secret, self.name, "seed", seed).integers(1 << 48)) for seed in seeds],
+                "seeds": [int(generator(secret, "seed", seed).integers(1 << 48)) for seed in seeds],
             },
             cell=self.cells[0],
             seeds=seeds,
@@ -182,7 +202,7 @@ def _split(suite: OwnSuite, secret: bytes) -> tuple[NDArray[np.int64], NDArray[n
 
     A group is never divided; without groups each class has its third.
     """
-    rng, data = generator(secret, suite.name, "split"), suite.data
+    rng, data = generator(secret, "split"), suite.data
     rows = rng.permutation(len(data.inputs))
     if data.groups is not None:
         groups = rng.permutation(int(data.groups.max()) + 1)
