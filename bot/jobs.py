@@ -16,7 +16,7 @@ from dbos import DBOS, SetWorkflowID
 from bot.answers import REQUEST_PREFIX, Answers, Next
 from bot.faults import explain
 from bot.investigation import Investigation
-from engine.research import BATCH
+from engine.research import BATCH, MEASURED_AT_ONCE
 from engine.rotation import Rotation
 from sandbox.errors import SandboxError
 from storage.inquiries import Inquiry, SqlInquiries, State
@@ -158,9 +158,9 @@ class Jobs:
     def research(self, request_id: str, notes: Sequence[str]) -> None:
         investigation = self._investigation
         _step(investigation.open, request_id, notes)
-        for batch in _batches(_step(investigation.generate, request_id)):
+        for batch in _batches(_step(investigation.generate, request_id), BATCH):
             _step(investigation.validate, request_id, batch)
-        for batch in _batches(_step(investigation.choose, request_id)):
+        for batch in _batches(_step(investigation.choose, request_id), MEASURED_AT_ONCE):
             _step(investigation.measure, request_id, batch)
         _step(investigation.rerun, request_id)
         _step(investigation.publish, request_id, 0)
@@ -168,7 +168,7 @@ class Jobs:
 
     def rest(self, request_id: str, kinds: Sequence[str]) -> None:
         investigation = self._investigation
-        for batch in _batches(_step(investigation.choose_the_rest, request_id, kinds)):
+        for batch in _batches(_step(investigation.choose_the_rest, request_id, kinds), MEASURED_AT_ONCE):
             _step(investigation.measure, request_id, batch)
         _step(investigation.publish, request_id, 1)
         self._enqueue(LEARNING, "learn", "-".join((request_id, "rest", *kinds)), list(kinds))
@@ -232,5 +232,5 @@ def _step(batch: Callable[..., Any], *arguments: Any) -> Any:
     return DBOS.run_step(options, batch, *arguments)
 
 
-def _batches(ids: Sequence[str]) -> list[list[str]]:
-    return [list(ids[start : start + BATCH]) for start in range(0, len(ids), BATCH)]
+def _batches(ids: Sequence[str], size: int) -> list[list[str]]:
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]

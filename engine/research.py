@@ -36,7 +36,8 @@ from sandbox.guest.components.kind import Behaviour, Kind
 
 RERUN_TOP = 2
 RERUN_SEEDS = 8
-BATCH = 8  # hypotheses a step: small enough that little is lost in a crash, large enough that bookkeeping is nothing
+BATCH = 8  # hypotheses validated in a step: small enough that little is lost in a crash, large enough for bookkeeping
+MEASURED_AT_ONCE = 24  # in a step; each is recorded as it comes, and at the end of a step all but one core wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
