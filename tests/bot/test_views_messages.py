@@ -280,6 +280,11 @@ def test_progress_of_work() -> None:
     assert action_ids(message) == [STOP]
 
 
+def test_progress_that_failed_shows_where() -> None:
+    text = progress(replace(WORKING, stage=Stage.VALIDATE, steps={}, ending=Ending.FAILED)).text
+    assert "✓ Generate\n✗ Validate\n· Evaluate\n· Rank" in text
+
+
 @pytest.mark.parametrize(
     ("ending", "first", "buttons"),
     [
