@@ -173,7 +173,8 @@ class Watched:
         self._start = [parameter[-1:].clone() for parameter in self._stacked]
         self._beside = [start.clone() for start in self._start]
         last = owners(frame)[-1]
-        self._ordinary = Loop(build, [replace(last, sizes=last.sizes[:1])], self._beside)
+        self._net = replace(last, sizes=last.sizes[:1])
+        self._ordinary = Loop(build, [self._net], self._beside)
         self._direct = Direct(build, frame, parameters)
         self._looks = {2**n for n in range(frame.steps.bit_length())} | {frame.steps}
         self._steps = 0
@@ -187,13 +188,18 @@ class Watched:
             raise Refuted from error
         if self._steps in self._looks:
             stacked = [parameter[-1:] for parameter in self._stacked]
-            if not all(map(moved_alike, self._start, self._beside, stacked)):
+            if not moved_alike([self._net], self._start, self._beside, stacked):
                 raise Refuted
 
 
-def moved_alike(start: Tensor, one: Tensor, other: Tensor) -> bool:
-    """Whether two copies of a tensor [R, ...] moved to the same place in every replica, up to rounding."""
-    start, one, other = start.flatten(1), one.flatten(1), other.flatten(1)
+def moved_alike(nets: Sequence[Owner], *states: Sequence[Tensor]) -> bool:
+    """Whether two copies of stacked parameters, (start, one, other), moved alike but for what pads them."""
+    parts = [[segment.of(state).flatten(1) for state in states] for segment in _segments(nets)]
+    return all(_alike(*part) for part in parts)
+
+
+def _alike(start: Tensor, one: Tensor, other: Tensor) -> bool:
+    """[n, ...]: in each of them, up to rounding."""
     moved = torch.nan_to_num((one - start).abs(), 0.0, 0.0).amax(1, keepdim=True)
     rounding = ROUNDING * torch.nan_to_num(torch.maximum(start.abs(), one.abs()), 0.0, 0.0).amax(1, keepdim=True)
     same = (one == other) | (one.isnan() & other.isnan())
@@ -222,7 +228,7 @@ def elementwise(build: Build, frame: Frame) -> bool:
         except Exception:  # noqa: BLE001
             return False
         found.append(parameters)
-    return all(map(moved_alike, trial.parameters, *found))
+    return moved_alike(owners(trial), trial.parameters, *found)
 
 
 def _loop(build: Build, frame: Frame, parameters: Sequence[Tensor]) -> Loop:
