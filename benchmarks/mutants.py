@@ -1,7 +1,7 @@
 """More hypotheses of a kind than its catalogue has: published and catalogued components with other numbers in them.
 
 A mutant changes one or two numeric constants of one parent. Only floats that set a strength are changed: not 0, 1, 0.5
-or 2, which are mostly structure, nor what is below 1e-4, which mostly guards a division. What lies between 0.8 and 1 is
+or 2, which are mostly structure, nor what is below 1e-3, which mostly guards a division. What lies between 0.8 and 1 is
 a decay or a momentum, and its distance from 1 is changed instead. What comes out is a function of the parents alone.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-FACTORS = (2.0, 0.5, 4.0, 0.25, 1.4, 0.7)
+FACTORS = (4.0, 0.25, 2.0, 0.5)
 STRUCTURE = (0.0, 0.5, 1.0, 2.0)
-LEAST = 1e-4
+LEAST = 1e-3
 DECAYS = (0.8, 1.0)
 
 Changes = tuple[tuple[int, float], ...]  # (which constant, factor)

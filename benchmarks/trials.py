@@ -50,32 +50,39 @@ class Bench:
         self._kept: dict[str, list[float] | str] = dict(_documents(path.read_bytes()))
         self._file = path.open("a", encoding="utf-8")
 
-    def measure(self, kind: Kind, suite: Suite, sources: Mapping[str, bytes], seeds: Sequence[int]) -> Arms:
-        """Losses of the components that trained, in the order of `sources`; one that did not train is left out."""
+    def measure(
+        self,
+        kind: Kind,
+        suite: Suite,
+        sources: Mapping[str, bytes],
+        seeds: Sequence[int],
+        tuned_on: tuple[int, ...] = GRID_SEEDS,
+    ) -> Arms:
+        """Losses of the components that trained, in the order of `sources`; one that did not train is left out.
+
+        `tuned_on` are the seeds on which each takes its factor of the grid.
+        """
         with ThreadPoolExecutor(self._sandbox.parallel) as threads:
-            found = list(threads.map(lambda source: self._losses(kind, suite, source, seeds), sources.values()))
+            found = list(threads.map(lambda code: self._losses(kind, suite, code, seeds, tuned_on), sources.values()))
         return {name: losses for name, losses in zip(sources, found, strict=True) if losses is not None}
 
-    def _losses(self, kind: Kind, suite: Suite, source: bytes, seeds: Sequence[int]) -> Losses | None:
-        columns = []
-        for start in range(0, len(seeds), SEEDS_AT_ONCE):
-            found = self._remembered(kind, suite, source, tuple(seeds[start : start + SEEDS_AT_ONCE]))
-            if found is None:
-                return None
-            columns.append(found)
-        return np.concatenate(columns, 1)
-
-    def _remembered(self, kind: Kind, suite: Suite, source: bytes, seeds: tuple[int, ...]) -> Losses | None:
+    def _losses(
+        self, kind: Kind, suite: Suite, source: bytes, seeds: Sequence[int], tuned_on: tuple[int, ...]
+    ) -> Losses | None:
         factor = suite.grid[0]
         if len(suite.grid) > 1:
-            chosen = self._once(kind, suite, source, GRID_SEEDS, suite.grid)
+            chosen = self._once(kind, suite, source, tuned_on, suite.grid)
             if isinstance(chosen, str):
                 return None
             factor = chosen[0]
-        losses = self._once(kind, suite, source, seeds, (factor,))
-        if isinstance(losses, str):
-            return None
-        return np.array(losses, np.float64).reshape(len(suite.cells), len(seeds))
+        columns = []
+        for start in range(0, len(seeds), SEEDS_AT_ONCE):
+            some = tuple(seeds[start : start + SEEDS_AT_ONCE])
+            losses = self._once(kind, suite, source, some, (factor,))
+            if isinstance(losses, str):
+                return None
+            columns.append(np.array(losses, np.float64).reshape(len(suite.cells), len(some)))
+        return np.concatenate(columns, 1)
 
     def _once(
         self, kind: Kind, suite: Suite, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...]
