@@ -121,6 +121,7 @@ RIGHTLY_REFUSED = {
     "reg-nov-027": "sizes",  # likewise
     "pre-nov-037": "sizes",  # takes three columns at a time; two spirals have two
     "pre-nov-048": "sizes",  # likewise
+    "ini-nov-011": "fill",  # its window is wider than the two inputs of two spirals
 }
 
 
