@@ -14,7 +14,8 @@ sets. An arm's own two seeds tell next to nothing about its variance, so how far
 baselines, each held against the others on SELECTION_SEEDS (a variance pooled over arms), and scaled to the arm at hand:
 a win rate p of n trials has the variance F p (1 - p) / n; an effect has the variance F s^2 / n, where s is the median
 absolute deviation of the arm's trials, times 1.4826. Trials of one data set and seed share their examples and are not
-independent: F counts them as one cluster.
+independent: F counts them as one cluster. Two corrections of F, ARMS_DIFFER and LEAST_EFFECT_SCATTER, come from
+benchmarks/coverage.py.
 A win rate's interval is Jeffreys' (Brown, Cai and DasGupta 2001) for n / F independent trials: never of zero width.
 Thus a score needs no round of others, and everything that it is computed from can be exported with it.
 """
@@ -36,6 +37,7 @@ Losses = NDArray[np.float64]
 
 TIE = 1e-4  # relative; batching alone changes a loss by up to 1e-5
 Z90 = 1.6448536269514722  # standard normal quantile of 95 %
+ARMS_DIFFER = 1.2  # some arms' B-WR scatter more than the average baseline's, and more of these stand on top
 LEAST_EFFECT_SCATTER = 1.3  # ten arms on eight seeds often show too little; with this, intervals cover
 NORMAL_DEVIATION = 1.4826  # standard deviation of a normal sample over its median absolute deviation
 LEAST_SCATTER = 1e-3
@@ -213,7 +215,7 @@ def _scatter(selection: Mapping[str, Losses]) -> Scatter:
         best = [rest[rest.mean(1).argmin()] for rest in others]
         effects.append(np.stack([relative_differences(m, b) for m, b in zip(own, best, strict=True)]))
     return Scatter(
-        b_wr=_scatter_of_rate(won, cells),
+        b_wr=ARMS_DIFFER * _scatter_of_rate(won, cells),
         bsota_wr=_scatter_of_rate(won_best, cells),
         effect=max(_scatter_of_middle(effects), LEAST_EFFECT_SCATTER),
     )
