@@ -170,7 +170,10 @@ class Investigation:
     def _publish_card(self, shown: Place, label: str, kind: Kind) -> None:
         hypothesis, place = shown.hypothesis, self._place(shown.hypothesis.request_id)
         key = f"{hypothesis.request_id}/card/{hypothesis.id}"
-        self._slack.post(key, *place, hypothesis_card(shown, kind, rank=label), detail=seen_in(shown, label))
+        suite = self._journal.request(hypothesis.request_id).suite
+        own_model = self._conditions(hypothesis.kind, suite).measuring.own_model
+        card = hypothesis_card(shown, kind, rank=label, own_model=own_model)
+        self._slack.post(key, *place, card, detail=seen_in(shown, label))
         if code_is_cut(shown):
             self._slack.attach(f"{key}/code", *place, hypothesis.source, module_name(shown), hypothesis.title)
 

@@ -9,6 +9,7 @@ from bot.views.figures import count
 from bot.views.message import Block, Message, escape, one_line, size
 from engine.budget import added_share
 from engine.ranking import Matched, Place
+from engine.score import Score
 from sandbox.guest.components.kind import Kind
 
 COSTLY = 2.0  # times the reference's time from which on it is called costlier; timings scatter by a quarter
@@ -33,8 +34,8 @@ def module_name(place: Place) -> str:
     return f"{place.hypothesis.id}.py"
 
 
-def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None) -> Message:
-    """`rank` as the ranking prints it, see `rank_labels`."""
+def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None, own_model: str = "") -> Message:
+    """`rank` as the ranking prints it, see `rank_labels`. `own_model`: the team's model that it was measured on."""
     hypothesis = place.hypothesis
     star = "★ " if place.promising else ""
     blocks: list[Block] = [header(f"{rank or place.rank}  {star}{hypothesis.title or 'untitled'}")]
@@ -42,7 +43,7 @@ def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None) -> Mes
     lines = [f"*{name}*: {escape(text, limit)}" for name, text, limit in told if one_line(text)]
     if lines:
         blocks.append(section("\n".join(lines)))
-    blocks.append(section(_figures(place, kind)))
+    blocks.append(section(_figures(place, kind, own_model)))
     blocks.append(code(hypothesis.code))
     if code_is_cut(place):
         blocks.append(
@@ -53,7 +54,7 @@ def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None) -> Mes
     return message(*blocks, request_id=hypothesis.request_id)
 
 
-def _figures(place: Place, kind: Kind) -> str:
+def _figures(place: Place, kind: Kind, own_model: str) -> str:
     score, verdict = place.score, place.verdict
     rates = f"B-WR *{figures.win_rate(score.b_wr)}* · BSOTA-WR *{figures.win_rate(score.bsota_wr)}*"
     lines = [f"Effect *{figures.effect(place.effect)}* · {rates}"]
@@ -67,12 +68,11 @@ def _figures(place: Place, kind: Kind) -> str:
         nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
         known = f"{nearest} ({source})" if source else nearest
         lines.append(f"Nearest published one: {known}, N-score *{figures.n_score(verdict.novelty.n_score)}*")
-    data_sets = len({trial.cell.partition("/")[0] for trial in score.trials})
-    lines.append(f"In {count(len(score.trials), 'setting')}. {few(data_sets)}.")
+    lines.append(f"In {_settings(score, own_model)}.")
     lines += [f"At an equal budget it {_against(matched)}." for matched in place.matched]
     parts = [
         _time(place, kind),
-        _added(place, kind),
+        _added(place, kind, own_model),
         _factor(place, kind),
         STEP_SIZE_EFFECT if place.step_size_effect else "",
         f"{figures.diverged(score)}, and is lost there" if score.diverged else "",
@@ -80,11 +80,21 @@ def _figures(place: Place, kind: Kind) -> str:
     return "\n".join(filter(None, [*lines, " · ".join(filter(None, parts))]))
 
 
-def costlier(place: Place, kind: Kind) -> str:
-    """`3.2× the time of ReLU, +2.1 % parameters (96 an instance)`; empty for what costs about as much."""
+def _settings(score: Score, own_model: str) -> str:
+    number = len(score.trials)
+    if own_model:
+        return f"{count(number, 'seed')} of your own model *{escape(own_model)}* on one data set"
+    return f"{count(number, 'setting')}. {few(len({trial.cell.partition('/')[0] for trial in score.trials}))}"
+
+
+def costlier(place: Place, kind: Kind, own_model: str = "") -> str:
+    """`3.2× the time, +2.1 % parameters (96 an instance)`; empty for what costs about as much as the reference."""
     ratio = place.verdict.cost_ratio
-    larger = added_share(kind, place.verdict.parameters or 0) >= LARGER
-    cost = [_time(place, kind) if ratio and ratio >= COSTLY else "", _added(place, kind) if larger else ""]
+    larger = not own_model and added_share(kind, place.verdict.parameters or 0) >= LARGER
+    cost = [
+        f"{figures.ratio(ratio)} the time" if ratio and ratio >= COSTLY else "",
+        _added(place, kind, "") if larger else "",
+    ]
     return ", ".join([*filter(None, cost), *map(_against, place.matched)])
 
 
@@ -98,9 +108,11 @@ def _time(place: Place, kind: Kind) -> str:
     return f"{figures.ratio(ratio)} the time of {escape(kind.reference)}" if ratio is not None else ""
 
 
-def _added(place: Place, kind: Kind) -> str:
-    """`+0.1 % parameters (2 an instance)`: a net may hold several instances."""
+def _added(place: Place, kind: Kind, own_model: str) -> str:
+    """`+0.1 % parameters (2 an instance)`: a net may hold several instances. The share is of our own nets."""
     number = place.verdict.parameters
+    if number and own_model:
+        return f"{count(number, 'parameter')} an instance"
     return f"{figures.signed(added_share(kind, number))} % parameters ({number:,} an instance)" if number else ""
 
 

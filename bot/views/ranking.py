@@ -90,7 +90,13 @@ def _blocks(
         blocks.append(context(_legend(ranked, kind, conditions, spacing, rows)))
     else:
         blocks.append(section(f"None of the proposals became a working {escape(kind.title)}. The reasons are below."))
-    told = [*_costlier(ranked, kind), *_diverged(ranked), *_rejected(ranked), *_faults(ranked), *_not_measured(ranked)]
+    told = [
+        *_costlier(ranked, kind, conditions.measuring.own_model),
+        *_diverged(ranked),
+        *_rejected(ranked),
+        *_faults(ranked),
+        *_not_measured(ranked),
+    ]
     blocks += [divider(), *told] if told else []
     blocks.append(context(_origin(ranked, conditions, choosing)))
     caution = warning(conditions.sandbox)
@@ -188,31 +194,26 @@ def _titles_cut(ranked: Ranking) -> bool:
     return len(ranked.not_measured) > MOST_LINES or any(len(group) > 3 for group in _reasons(ranked.rejected).values())
 
 
-def _costlier(ranked: Ranking, kind: Kind) -> list[Block]:
+def _costlier(ranked: Ranking, kind: Kind, own_model: str) -> list[Block]:
     """What takes much longer than the reference, or learns parameters of its own: a win may have been bought."""
-    labels = rank_labels(ranked.places)
-    rows = [(label, costlier(place, kind)) for label, place in zip(labels, ranked.places, strict=True)]
-    told = [f"{label} {words}" for label, words in rows if words]
-    if not told:
-        return []
-    more = len(told) - MOST_LINES
-    shown = told[:MOST_LINES] + ([f"{more:,} more"] if more > 0 else [])
-    return [section(f"*Costlier than {escape(kind.reference)}*, so a win may have been bought: {'; '.join(shown)}.")]
+    told = [(place, words) for place in ranked.places if (words := costlier(place, kind, own_model))]
+    heading = f"*Costlier than {escape(kind.reference)} ({len(told):,})*, so a win may have been bought"
+    return _told_of(heading, told)
 
 
 def _diverged(ranked: Ranking) -> list[Block]:
     """Whose training ended in no finite loss somewhere, and in how many settings: each of those is lost."""
-    rows = [(label, p) for label, p in zip(rank_labels(ranked.places), ranked.places, strict=True) if p.score.diverged]
-    if not rows:
+    told = [(place, figures.diverged(place.score)) for place in ranked.places if place.score.diverged]
+    return _told_of(f"*Diverged ({len(told):,})*: a setting without a finite loss is lost", told)
+
+
+def _told_of(heading: str, told: Sequence[tuple[Place, str]]) -> list[Block]:
+    """A heading, and a line for each of the places; nothing where there are none."""
+    if not told:
         return []
-    lines = [
-        f"• {label} {escape(place.hypothesis.title or 'untitled', 60)}: {figures.diverged(place.score)}"
-        for label, place in rows[:MOST_LINES]
-    ]
-    more = len(rows) - len(lines)
-    if more:
-        lines.append(f"• +{more:,} more")
-    return [section("\n".join([f"*Diverged ({len(rows):,})*: a setting without a finite loss is lost", *lines]))]
+    lines = [f"• {escape(place.hypothesis.title or 'untitled', 60)}: {words}" for place, words in told[:MOST_LINES]]
+    more = len(told) - MOST_LINES
+    return [section("\n".join([heading, *lines, *([f"• +{more:,} more"] if more > 0 else [])]))]
 
 
 def _rejected(ranked: Ranking) -> list[Block]:

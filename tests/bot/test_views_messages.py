@@ -528,8 +528,10 @@ def test_a_costlier_one_is_told_to_be() -> None:
     slow = replace(place, verdict=replace(place.verdict, cost_ratio=3.2, parameters=90))
     cheap = replace(place, verdict=replace(place.verdict, cost_ratio=1.3, parameters=1))
     text = ranking(replace(RANKED, places=(slow, cheap)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
-    assert "Costlier than ReLU, so a win may have been bought: 1= 3.2× the time of ReLU, +2.1 % parameters" in text
-    assert text.count("the time of ReLU") == 1
+    assert (
+        "Costlier than ReLU (1), so a win may have been bought\n• Cauchy-gated linear unit: 3.2× the time, +2.1 %"
+        in text
+    )
     assert "Costlier" not in ranking(replace(RANKED, places=(cheap,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
 
 
@@ -568,7 +570,7 @@ def test_divergence_is_told_as_such() -> None:
     wild = replace(place, score=replace(place.score, diverged=1))
     text = ranking(replace(RANKED, places=(wild,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
     assert "Diverged (1): a setting without a finite loss is lost" in text
-    assert "• 1 Cauchy-gated linear unit: 1 of 1 setting diverged" in text
+    assert "• Cauchy-gated linear unit: 1 of 1 setting diverged" in text
     assert "1 of 1 setting diverged, and is lost there" in hypothesis_card(wild, KIND).text
 
 
