@@ -155,9 +155,8 @@ def canonical(behaviour: Behaviour) -> Vector:
 def drawing(behaviour: Behaviour) -> Drawing:
     """Its path on the bend, at that one of three rates that ends lowest."""
     paths = behaviour["bend"]
-    chosen = best(paths)
-    x, y = np.clip(paths[chosen], -3.0, 3.0).T
-    path = Series(name=f"at a learning rate of {RATES[chosen]:g}", x=x, y=y)
+    x, y = np.clip(paths[best(paths)], -3.0, 3.0).T
+    path = Series(name=f"path, at the best of {len(RATES)} learning rates", x=x, y=y)
     return Drawing(x_label="x", y_label="y", series=(path, floor()))
 
 
