@@ -97,13 +97,16 @@ class Evaluator:
         Raises SandboxError, and EngineError when a baseline of ours does not train.
         """
         on = self.suite(kind, suite)
-        with self._preparing:
-            for each in (seeds, SELECTION_SEEDS):
-                kept = {trials.baseline for trials in self._kept(kind, on, each)}
-                missing = [known for known in self._kinds[kind].baselines if known.name not in kept]
-                if missing:
-                    with ThreadPoolExecutor(self._sandbox.parallel) as threads:
-                        list(threads.map(lambda known, s=each: self._train_baseline(kind, on, known, s), missing))
+        for each in (seeds, SELECTION_SEEDS):
+            if not self._missing(kind, on, each):
+                continue  # without waiting for what another request trains
+            with self._preparing, ThreadPoolExecutor(self._sandbox.parallel) as threads:
+                missing = self._missing(kind, on, each)
+                list(threads.map(lambda known, s=each: self._train_baseline(kind, on, known, s), missing))
+
+    def _missing(self, kind: str, suite: AnySuite, seeds: tuple[int, ...]) -> list[Known]:
+        kept = {trials.baseline for trials in self._kept(kind, suite, seeds)}
+        return [known for known in self._kinds[kind].baselines if known.name not in kept]
 
     def baseline_trials(
         self, kind: str, seeds: tuple[int, ...], suite: str | AnySuite = SCREENING

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -120,6 +121,26 @@ def test_kept_baselines_are_not_trained_again(prepared: MemoryJournal) -> None:
     sandbox = HereSandbox()
     evaluator(sandbox, prepared).prepare("activation", SEEDS)
     assert sandbox.tasks == []
+
+
+def test_what_is_kept_is_measured_against_while_other_baselines_are_trained(prepared: MemoryJournal) -> None:
+    begun, measured_meanwhile = threading.Event(), threading.Event()
+
+    def slowly(task: Task) -> Execution | None:
+        if not of_candidate(task):
+            begun.set()
+            assert measured_meanwhile.wait(30)
+            return rejected("time", "", Outcome.KILLED)
+        return None
+
+    by = evaluator(HereSandbox(slowly), copy_of(prepared))
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(by.prepare, "activation", (7,))
+        assert begun.wait(30)
+        assert len(measured(by, SILU)) == 1
+        measured_meanwhile.set()
+        with pytest.raises(EngineError, match="must train"):
+            other.result()
 
 
 def copy_of(journal: MemoryJournal) -> MemoryJournal:
