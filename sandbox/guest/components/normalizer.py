@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..alone import Net, Training, made
 from ..harness import Build, HiddenLayers
 from ..job import Fault
+from ..tiers import Direct, Looped, Placed
 from .kind import Behaviour, Conditions, Drawing, Kind, Series, Vector
 from .known_normalizers import KNOWN_NORMALIZERS
 from .testing import called, gradients, largest_difference, learnable, learning, require_finite, seed
@@ -277,14 +278,35 @@ class NormalizedLayers(HiddenLayers):
     def gradients(self, found: list[Tensor]) -> list[Tensor]:
         """What is only rounding is 0: of it Adam would make whole steps in random directions.
 
-        A normalizer such as BatchNorm takes away the effect of biases, and of weights on inputs that are constant.
+        A normalizer such as BatchNorm takes away the effect of what adds the same to a whole column: biases, weights on
+        constant inputs, a normalizer's own shift where the next one sees it through no kink.
         """
-        cleaned = list(found)
-        for place in range(0, len(self.frame.parameters), 2):
+        cleaned, first = [], len(self.frame.parameters)
+        for place in range(0, first, 2):
             weight, bias = found[place : place + 2]
-            least = ROUNDING * weight.abs().amax(1, keepdim=True)
-            cleaned[place : place + 2] = [torch.where(g.abs() > least, g, 0.0) for g in (weight, bias)]
+            largest = weight.abs().amax(1, keepdim=True)
+            cleaned += [_without_rounding(weight, largest), _without_rounding(bias, largest)]
+        for placed in self._places:
+            last = first + len(placed.learnable)
+            cleaned += _learnable_without_rounding(placed, found[first:last])
+            first = last
         return cleaned
+
+
+def _without_rounding(gradient: Tensor, largest: Tensor) -> Tensor:
+    return torch.where(gradient.abs() > ROUNDING * largest, gradient, 0.0)
+
+
+def _learnable_without_rounding(placed: Placed, found: list[Tensor]) -> list[Tensor]:
+    """Each parameter is compared with the largest of its replica's own entries."""
+    if isinstance(placed, Direct):  # learns scalars at most, whose entries are used one by one
+        return found
+    largest = [entries.abs().amax(1) for entries in placed.by_replica(found)]  # [R] of each parameter
+    if isinstance(placed, Looped):
+        own = [one for replica in zip(*largest, strict=True) for one in replica]
+    else:
+        own = [one.view(-1, *[1] * (gradient.ndim - 1)) for one, gradient in zip(largest, found, strict=True)]
+    return [_without_rounding(gradient, one) for gradient, one in zip(found, own, strict=True)]
 
 
 def alone(build: Build, training: Training) -> Training:
@@ -294,9 +316,12 @@ def alone(build: Build, training: Training) -> Training:
     def without_rounding(net: Net) -> None:
         for affine in net.maps:
             weight, bias = (torch.zeros_like(p) if p.grad is None else p.grad for p in affine.parameters())
-            least = ROUNDING * weight.abs().flatten(1).amax(1)
-            weight[weight.abs() <= least.view(-1, *[1] * (weight.ndim - 1))] = 0.0
-            bias[bias.abs() <= least] = 0.0
+            largest = weight.abs().flatten(1).amax(1)
+            weight[weight.abs() <= ROUNDING * largest.view(-1, *[1] * (weight.ndim - 1))] = 0.0
+            bias[bias.abs() <= ROUNDING * largest] = 0.0
+        for parameter in (parameter for component in components for parameter in component.parameters()):
+            if parameter.grad is not None:
+                parameter.grad[parameter.grad.abs() <= ROUNDING * parameter.grad.abs().max()] = 0.0
 
     components = [
         made(lambda width=h.shape[-1]: build(width), training, layer, (h.flatten(0, -2),))  # type: ignore[misc]
