@@ -90,7 +90,7 @@ def _note(kind: Kind, drawn: Sequence[Drawing], beside: Drawing | None) -> str:
             parts.insert(1, f"beside it: {drawing.y_label} over {drawing.x_label}")
     if beside is not None and drawing.series:
         parts.insert(0, f"grey: {kind.reference}")
-    if any(_is_path(one) for one in drawing.series):
+    if any(is_path(one) for one in drawing.series):
         parts.insert(0, "from the ring to the dot")
     return wrapped("; ".join(parts), WIDTH - 0.8, 2)
 
@@ -215,7 +215,7 @@ def _span(
         factor = (high / low) ** room if high > low else 2.0
         return low / factor, high * factor
     around = room * (high - low) if high > low else 0.5
-    if any(_is_path(series) for drawing in every for series in drawing.series):
+    if any(is_path(series) for drawing in every for series in drawing.series):
         around = max(around, 0.06 * (high - low))
     return low - around, high + around
 
@@ -236,7 +236,8 @@ def _is_geometric(x: Vector) -> bool:
     return bool(ratios[0] > 1.2 and np.allclose(ratios, ratios[0], rtol=1e-3))
 
 
-def _is_path(series: Series) -> bool:
+def is_path(series: Series) -> bool:
+    """Whether x goes back and forth, so that the points are to be followed in their order."""
     steps = np.diff(series.x[np.isfinite(series.x)])
     return bool((steps > 0).any() and (steps < 0).any())
 
@@ -274,7 +275,7 @@ def _line(axes: Axes, series: Series, color: str, rank: int) -> None:
     style: dict[str, Any] = {"linewidth": 1.0 if rank else 1.8, "linestyle": DASHES[min(rank, len(DASHES) - 1)]}
     marker = "o" if len(series.x) <= FEW else ""
     axes.plot(series.x, series.y, color=color, marker=marker, ms=2.5, zorder=zorder, **style)
-    if _is_path(series):
+    if is_path(series):
         axes.plot(series.x[:1], series.y[:1], "o", color=color, ms=4.5, mfc="white", zorder=zorder + 2)
         axes.plot(series.x[-1:], series.y[-1:], "o", color=color, ms=4.5, zorder=zorder + 2)
 

@@ -58,4 +58,4 @@ def banner(settings: Settings, bot: Bot, workspace: Workspace | None) -> str:
 
 
 def weaker(level: str) -> str:
-    return "" if level.startswith("docker") else "  (no Docker engine answers; `conjecture doctor` says what to do)"
+    return "" if level.startswith("docker") else "  (weaker than a container; `conjecture doctor` says more)"

@@ -9,6 +9,7 @@ from bot.views.block_kit import context, header, message, plain, section
 from bot.views.conditions import Measuring, caveat, suite_words, tuned
 from bot.views.figures import listed
 from bot.views.message import TEXT_LIMIT, Message, entities, escape, fence
+from engine.component_plot import is_path
 from sandbox.guest.components.kind import Drawing, Kind, Known
 
 _FOLDED = re.compile(r"(?<=[^\n]{90})\n")  # after a line that is so long that it was broken to fit
@@ -82,7 +83,8 @@ def _shown(kind: Kind, drawing: Drawing | None) -> str:
     """What plot there is of each component, in words."""
     if drawing is None:
         return ""
-    form = "pictures" if drawing.images and not drawing.series else "bars" if drawing.bars else "curves"
+    lines = "bars" if drawing.bars else "paths" if any(map(is_path, drawing.series)) else "curves"
+    form = listed([*(["pictures"] if drawing.images else []), *([lines] if drawing.series else [])])
     what = " over ".join(escape(label) for label in (drawing.y_label, drawing.x_label) if label)
     names = [*(one.name for one in drawing.series), *(one.name for one in drawing.images)]
     of = f": {escape(listed(names[:6]))}" if len(names) > 1 else ""
