@@ -25,6 +25,7 @@ from sandbox.process import ACTIONS, ENVIRONMENT, boot
 
 SECCOMP = Path(__file__).parent / "seccomp.json"
 API_SECONDS = 30
+CPU_SHARES = 512  # of 1024 that everything outside counts: niceness alone is compared only inside the container
 GVISOR = "runsc"
 PARENT_MIB = 768  # the warm parent, the packs, and what the engine counts besides
 MIB = 1 << 20
@@ -130,6 +131,7 @@ def hardened(client: docker.DockerClient, parallel: int, limits: Limits, runtime
         pids_limit=parallel * (limits.processes + SPARE_PROCESSES) + 16,
         mem_limit=memory,
         memswap_limit=memory,
+        cpu_shares=CPU_SHARES,
         nano_cpus=min(parallel, os.cpu_count() or 1) * 1_000_000_000,
         ipc_mode="private",
         ulimits=[Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="core", soft=0, hard=0)],

@@ -23,6 +23,7 @@ from enum import StrEnum
 from . import landlock, linux, namespaces, seccomp
 
 MIB = 1 << 20
+NICENESS = 10  # of a job: whoever answers people, and the fork server, come first
 SPARE_PROCESSES = 8  # above the limit, so that the fork server can see that it is passed
 ALLOCATOR_SLACK_MIB = 256  # address space that malloc and threads reserve but hardly use
 DEVICES = tuple(f"/dev/{name}" for name in namespaces.DEVICES)
@@ -88,6 +89,8 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance) -> N
     """Called once, in the fork, as its first act. Afterwards the process may be handed hostile code."""
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # when memory runs out the kernel ends a job, never the fork server
+    if within.mode is not Mode.DOCKER:  # a container has its share of the processor from outside, see container.py
+        os.nice(NICENESS)
     data_bytes = _data_bytes()
     shares_uid = not within.own_uids and within.mode is not Mode.NAMESPACES
     tasks = _tasks_of_operator() if shares_uid else 0

@@ -174,7 +174,7 @@ def fastest(make: Make, samples: Sequence[Arguments], tiers: Sequence[Tier], *, 
             found = _trace(place(tier, make, replicas=replicas, rank=rank, alike=alike), samples)
         except Exception:  # noqa: BLE001 - any failure means "not in this tier"; the loop's own failures were raised above
             continue
-        if len(found) == len(reference) and all(map(_agree, found, reference)):
+        if len(found) == len(reference) and all(map(agree, found, reference)):
             return tier
     return Tier.LOOP
 
@@ -223,7 +223,8 @@ def _stacked(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def _agree(found: Tensor, reference: Tensor) -> bool:
+def agree(found: Tensor, reference: Tensor) -> bool:
+    """Up to rounding, each replica on its own scale."""
     if found.shape != reference.shape or found.dtype != reference.dtype:
         return False
     found, reference = _rows(found), _rows(reference)

@@ -32,6 +32,7 @@ from .components.kinds import KINDS
 from .harness import Build, Harness, joins
 from .job import Array, Job, Reply
 from .nets import OUTPUTS
+from .replay import Replayed, cuda_graph
 from .stack import Stack, stack_of
 from .tiers import Refuted, Tier, seed_torch
 
@@ -123,18 +124,22 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
         seen.append(harness.activate(layer, x))
         return seen[-1]
 
+    def gradients(classes: Tensor, values: Tensor, *rows: Tensor) -> list[Tensor]:
+        seen.clear()
+        logits = stack.forward(layers, owned, [harness.batch(x) for x in rows], activate)
+        total = _loss(stack, logits, classes, values, harness)
+        penalty = harness.penalty(parameters, seen)
+        return harness.gradients(_gradients(total if penalty is None else total + penalty.sum(), trained))
+
+    on_gpu = parameters[0].is_cuda and harness.tier is Tier.DIRECT and not harness.frame.careful
+    compute = Replayed(gradients, cuda_graph) if on_gpu else gradients
     predictions: list[Tensor] = []
     harness.train(True)
     for step in range(len(stack.order)):
-        seen.clear()
         try:
-            rows = [harness.batch(x) for x in stack.batch(step)]
-            logits = stack.forward(layers, owned, rows, activate)
-            total = _loss(stack, step, logits, harness)
-            penalty = harness.penalty(parameters, seen)
-            gradients = harness.gradients(_gradients(total if penalty is None else total + penalty.sum(), trained))
+            found = compute(stack.classes[step], stack.values[step], *stack.batch(step))
             with torch.no_grad():
-                update.step(gradients, harness.multiplier(step))
+                update.step(found, harness.multiplier(step))
             if step + 1 in checkpoints:
                 predictions.append(_predict(stack, harness, owned, len(predictions)))
         except Refuted:
@@ -147,14 +152,14 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
     return torch.stack(predictions)
 
 
-def _loss(stack: Stack, step: int, logits: Tensor, harness: Harness) -> Tensor:
+def _loss(stack: Stack, logits: Tensor, classes: Tensor, values: Tensor, harness: Harness) -> Tensor:
     """The sum over replicas of their mean losses: each replica's gradient is that of its own loss."""
     total = logits.new_zeros(())
     if len(stack.classifying):
         masked = logits[stack.classifying] + stack.mask
-        total = harness.classify(masked, stack.classes[step])
+        total = harness.classify(masked, classes)
     if len(stack.regressing):
-        total = total + (logits[stack.regressing, :, 0] - stack.values[step]).square().mean(1).sum()
+        total = total + (logits[stack.regressing, :, 0] - values).square().mean(1).sum()
     return total
 
 

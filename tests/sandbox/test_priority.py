@@ -1,0 +1,37 @@
+"""Jobs leave the machine to whoever answers people: they run at a lower priority, and cannot raise it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from sandbox.container import CPU_SHARES, connect, hardened
+from sandbox.execution import Limits, Sandbox, Task
+from sandbox.guest.confine import NICENESS
+
+MakeTask = Callable[..., Task]
+
+
+def test_a_job_in_namespaces_is_nicer_than_the_bot_and_cannot_be_less_so(
+    process_sandbox: Sandbox, task: MakeTask
+) -> None:
+    source = """
+        import os
+        def main(job):
+            before = os.getpriority(os.PRIO_PROCESS, 0)
+            try:
+                os.nice(-5)
+            except OSError:
+                pass
+            return Reply(values={"before": before, "after": os.getpriority(os.PRIO_PROCESS, 0)})
+        """
+    values = process_sandbox.run(task(source)).values
+    assert values["before"] == values["after"] == min(19, os.nice(0) + NICENESS)
+
+
+def test_a_container_counts_less_than_what_runs_beside_it(docker_image: str) -> None:
+    client = connect(10)
+    try:
+        assert hardened(client, 2, Limits(), None)["CpuShares"] == CPU_SHARES < 1024
+    finally:
+        client.close()
