@@ -22,7 +22,7 @@ from sandbox.errors import SandboxError
 from storage.inquiries import Inquiry, SqlInquiries, State
 
 APPLICATION_VERSION = (
-    "1"  # raise it when the order of steps changes: pending workflows of another version are not resumed
+    "2"  # raise it when the order of steps changes: pending workflows of another version are not resumed
 )
 ANSWERS, RESEARCH, LEARNING = "answers", "research", "learning"
 AT_ONCE = {ANSWERS: 8, RESEARCH: 2, LEARNING: 1}  # workflows of a queue in one process
