@@ -90,6 +90,10 @@ class Laboratory:
         measured = measuring(KINDS[kind], self.evaluator.suite(kind, suite), self.evaluator.identity(kind, suite))
         return Conditions(measuring=measured, sandbox=self.sandbox.level)
 
+    def rotation(self) -> Rotation:
+        days, hypotheses = self.settings.epoch_days, self.settings.epoch_hypotheses
+        return Rotation(journal=self.journal, evaluator=self.evaluator, kinds=KINDS, days=days, hypotheses=hypotheses)
+
     def close(self) -> None:
         self._closing.close()
 
@@ -178,18 +182,11 @@ class Bot:
             ),
             conditions=lab.conditions,
         )
-        rotation = Rotation(
-            journal=lab.journal,
-            evaluator=lab.evaluator,
-            kinds=KINDS,
-            days=lab.settings.epoch_days,
-            hypotheses=lab.settings.epoch_hypotheses,
-        )
         jobs = Jobs(
             answers=answers,
             investigation=investigation,
             inquiries=self.inquiries,
-            rotation=rotation,
+            rotation=lab.rotation(),
             url=jobs_database(lab.settings),
             executor_id=lab.home.executor_id("bot"),
         )
