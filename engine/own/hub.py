@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +34,7 @@ def hub_table(declared: Declared, most_bytes: int) -> dict[str, NDArray[Any]]:
                 f"{most_bytes >> 20} are read. Name a smaller SPLIT, or save a sample as .npz."
             )
         paths = [Path(hub.hf_hub_download(name, file, repo_type="dataset")) for file in chosen]
-    except (OSError, ValueError, httpx.HTTPError) as error:
+    except (OSError, ValueError, hub.errors.HTTPError) as error:  # that of the client which the hub's package uses
         raise OwnSuiteError(_advice(declared.data, error)) from error
     return _read(paths, declared.data)
 
