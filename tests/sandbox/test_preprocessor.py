@@ -332,10 +332,13 @@ def test_another_spelling_is_a_duplicate() -> None:
     assert judge(PREPROCESSOR, PREPROCESSOR.behave(built(spelled))).duplicate_of == "Standardization"
 
 
-def test_the_drawing_shows_the_rows_and_a_flat_spectrum_where_it_whitens() -> None:
-    whitened, plain = (
-        PREPROCESSOR.drawing(PREPROCESSOR.behave(built(known(name)))) for name in ("PCA whitening", "Identity")
+def test_the_drawing_is_flat_where_it_whitens_and_round_where_it_measures_angles() -> None:
+    whitened, plain, rows = (
+        PREPROCESSOR.drawing(PREPROCESSOR.behave(built(known(name))))
+        for name in ("PCA whitening", "Identity", "Rows of unit length")
     )
-    assert whitened.images[0].pixels.shape == (32, 10)
-    spread = [np.ptp(drawing.series[0].y[:9]) for drawing in (whitened, plain)]
-    assert spread[0] < 1 < spread[1]
+    assert np.ptp(whitened.series[0].y[:10]) < 0.01
+    assert np.ptp(plain.series[0].y[:10]) > 1
+    assert plain.images[0].pixels.argmin() == plain.images[0].pixels.size // 2
+    along = [float(rows.images[0].pixels[row, 12]) for row in (0, 12, 18)]
+    assert max(along) < 0.05  # the middle is straight above the origin: all on its ray look alike

@@ -44,7 +44,8 @@ FAR = 10.0  # how many times further than what fit saw
 
 FITTED, ASKED = 160, 32  # rows of a probe
 INPUTS = {"table": 10, "images": 64}
-PROJECTIONS = 16  # random ones that are kept of the answer to an image
+PROJECTIONS = 16  # random ones that are kept of the answer to a row
+GRID = 25  # points along each axis of the plane, whose middle is the reference point
 COMPONENTS = 16  # of the spectrum that is drawn
 LEAST = 1e-3  # variance below which a component counts as nothing in the drawing
 
@@ -173,30 +174,53 @@ def _images(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
 _DRAWN = {"table": _table, "images": _images}
 
 
-def behave(build: Build) -> Behaviour:
-    """Answers to rows of two public probes that fit did not see, each fitted by a fresh build.
+@cache
+def _plane() -> tuple[Tensor, Tensor]:
+    """Two correlated columns, of which the second is skewed and larger, and GRID x GRID points where most rows lie."""
+    a, b = np.random.default_rng(20240910).standard_normal((2, FITTED))
+    rows = np.stack([a, 2 * np.exp(0.4 * a + 0.4 * b)], 1)
+    across, down = np.meshgrid(np.linspace(-2.4, 2.4, GRID), np.linspace(5.0, 0.2, GRID))
+    points = np.stack([across.ravel(), down.ravel()], 1)
+    return torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(points.astype(np.float32))
 
-    table [32, 104]: answers to a table of 10 columns, padded with zeros to the widest allowed;
-    images [32, 16]: random projections of the answers to images of 8 x 8 pixels (Johnson and Lindenstrauss, 1984);
+
+def behave(build: Build) -> Behaviour:
+    """Answers to rows of public probes that fit did not see, each fitted by a fresh build.
+
+    answers [2, 32, 16]: random projections of the answers to a table of 10 columns and to images of 8 x 8 pixels
+    (Johnson and Lindenstrauss, 1984);
     products [2, 32, 32]: inner products of the centred answers of all pairs of rows, of both probes;
-    widths [2]: how many outputs there are.
+    widths [2]: how many outputs there are;
+    spectrum [16]: log10 of the variances along the principal components of the answers to the table's training rows;
+    plane [25, 25]: distance of the answers to the points of a plane of two inputs from the answer to its middle.
     """
     seen = {name: np.zeros(shape, np.float32) for name, shape in BEHAVIOUR.items()}
-    for number, (name, inputs) in enumerate(INPUTS.items()):
+    for number, name in enumerate(INPUTS):
         rows, others = _probe(name)
-        made = transformed(fitted(_built(build), rows, "fit"), others, "forward").numpy()
-        padded = np.pad(made, ((0, 0), (0, widest(inputs) - made.shape[1])))
-        seen[name][:] = padded if name == "table" else padded @ _projections()
+        component = fitted(_built(build), rows, "fit")
+        made = transformed(component, others, "forward").numpy()
+        seen["answers"][number] = made @ _projections()[: made.shape[1]]
         centred = made.astype(np.float64) - made.mean(0)
         seen["products"][number] = centred @ centred.T
         seen["widths"][number] = made.shape[1]
+        if name == "table":
+            seen["spectrum"][:] = _spectrum(transformed(component, rows, "forward").numpy())
+    rows, points = _plane()
+    made = transformed(fitted(_built(build), rows, "fit"), points, "forward").numpy()
+    seen["plane"][:] = np.linalg.norm(made - made[len(made) // 2], axis=1).reshape(GRID, GRID)
     return seen
 
 
 @cache
 def _projections() -> NDArray[np.float32]:
     rng = np.random.default_rng(20240910)
-    return rng.standard_normal((widest(INPUTS["images"]), PROJECTIONS)).astype(np.float32)
+    return rng.standard_normal((widest(max(INPUTS.values())), PROJECTIONS)).astype(np.float32)
+
+
+def _spectrum(answers: Vector) -> NDArray[np.float64]:
+    values = np.linalg.svd(answers.astype(np.float64) - answers.mean(0), compute_uv=False)[:COMPONENTS] ** 2
+    spectrum: NDArray[np.float64] = np.log10(np.maximum(values / len(answers), LEAST))
+    return np.pad(spectrum, (0, COMPONENTS - len(spectrum)), constant_values=np.log10(LEAST))
 
 
 def signature(behaviour: Behaviour) -> Vector:
@@ -218,16 +242,12 @@ def canonical(behaviour: Behaviour) -> Vector:
 
 
 def drawing(behaviour: Behaviour) -> Drawing:
-    """The answers to the table, one row each, and how variance spreads over their principal components."""
-    answers = behaviour["table"][:, : int(behaviour["widths"][0])]
-    values = np.linalg.svd(answers - answers.mean(0), compute_uv=False)[:COMPONENTS] ** 2 / ASKED
-    spectrum = np.log10(np.maximum(np.pad(values, (0, COMPONENTS - len(values))), LEAST)).astype(np.float32)
-    x = np.arange(1, COMPONENTS + 1, dtype=np.float32)
+    """What looks near to the middle of a plane, and how variance spreads over the principal components of a table."""
     return Drawing(
-        x_label="principal component of its output",
-        y_label="log10 of its variance",
-        series=(Series(name="variance", x=x, y=spectrum),),
-        images=(Image(name=f"{ASKED} rows, {answers.shape[1]} outputs", pixels=answers),),
+        x_label="principal components",
+        y_label="log10 of the variance",
+        series=(Series(name="variance", x=np.arange(1, COMPONENTS + 1, dtype=np.float32), y=behaviour["spectrum"]),),
+        images=(Image(name="distance from the middle", pixels=behaviour["plane"]),),
     )
 
 
@@ -241,10 +261,11 @@ def exercise(component: nn.Module) -> None:
 
 
 BEHAVIOUR = {
-    "table": (ASKED, widest(INPUTS["table"])),
-    "images": (ASKED, PROJECTIONS),
+    "answers": (len(INPUTS), ASKED, PROJECTIONS),
     "products": (len(INPUTS), ASKED, ASKED),
     "widths": (len(INPUTS),),
+    "spectrum": (COMPONENTS,),
+    "plane": (GRID, GRID),
 }
 
 
