@@ -172,6 +172,13 @@ def test_a_baseline_whose_code_changed_is_trained_again_and_it_alone(prepared: M
     assert all(b"# changed" in task.source for task in sandbox.tasks)
 
 
+def test_baselines_of_a_kind_that_is_trained_by_other_code_are_trained_again(prepared: MemoryJournal) -> None:
+    kind = KINDS["activation"]
+    kinds = {"activation": replace(kind, harness=lambda build, frame: kind.harness(build, frame))}
+    assert evaluator(HereSandbox(), prepared).baseline_trials("activation", SEEDS)
+    assert evaluator(HereSandbox(), prepared, kinds=kinds).baseline_trials("activation", SEEDS) == []
+
+
 def test_a_score_has_the_figures_that_follow_from_its_trials_and_the_baselines(prepared: MemoryJournal) -> None:
     by = evaluator(HereSandbox(), prepared)
     (score,) = measured(by, SILU)
