@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from engine.novelty import reference_parameters
 from engine.rank import references
 from engine.score import BaselineTrials, Score
 from engine.suite import FULL, STANDARD, Suite
@@ -79,9 +80,10 @@ def matching_width(kind: Kind, suite: Suite, parameters: int) -> int:
 
 
 def added_share(kind: Kind, parameters: int) -> float:
-    """What a component of so many parameters adds to the nets of the screening, as a share of their own."""
+    """What a component of so many parameters has over the reference, as a share of the nets of the screening."""
     nets = [ARCHITECTURES[name] for name in kind.conditions.architectures]
-    added = sum(parameters * instances(kind.harness, net, STANDARD.width) for net in nets)
+    over = parameters - reference_parameters(kind)
+    added = sum(over * instances(kind.harness, net, STANDARD.width) for net in nets)
     return added / sum(scalars(net, STANDARD.width) for net in nets)
 
 

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.verdict import Novelty
-from sandbox.guest.candidate import load
+from sandbox.guest.candidate import learnable_scalars, load
 from sandbox.guest.components.kind import Behaviour, Kind, Known, Vector
 
 RELATIVE = 1e-4  # rounding of another spelling of the same formula reaches 1e-5, another known constant is off by 1e-3
@@ -36,6 +36,7 @@ class _Landmark:
     known: Known
     behaviour: Behaviour
     point: Vector  # its canonical form
+    parameters: int  # learnable scalars of one instance
 
 
 _landmarks: dict[tuple[str, Known], _Landmark] = {}  # by name of the kind; computed when first asked for
@@ -90,6 +91,12 @@ def known_behaviour(kind: Kind, name: str) -> Behaviour | None:
     return _landmark(kind, known).behaviour if known else None
 
 
+def reference_parameters(kind: Kind) -> int:
+    """Learnable scalars of one instance of the reference: LayerNorm has some as well, which is no cost of others."""
+    known = next((known for known in kind.known if known.name == kind.reference), None)
+    return _landmark(kind, known).parameters if known else 0
+
+
 def known_behaviours(kind: Kind) -> Mapping[str, Behaviour]:
     """Behaviours of all known functions, by name."""
     return {landmark.known.name: landmark.behaviour for landmark in _known(kind)}
@@ -114,9 +121,11 @@ def _landmark(kind: Kind, known: Known) -> _Landmark:
     with _lock:
         if (kind.name, known) not in _landmarks:
             with torch.random.fork_rng(devices=[]):
-                behaviour = kind.behave(load(known.code.encode(), kind, module="known"))
-            point = kind.canonical(behaviour)
-            _landmarks[kind.name, known] = _Landmark(known=known, behaviour=behaviour, point=point)
+                build = load(known.code.encode(), kind, module="known")
+                behaviour, parameters = kind.behave(build), learnable_scalars(kind.use(build))
+            _landmarks[kind.name, known] = _Landmark(
+                known=known, behaviour=behaviour, point=kind.canonical(behaviour), parameters=parameters
+            )
         return _landmarks[kind.name, known]
 
 

@@ -88,7 +88,7 @@ def _settings(score: Score, own_model: str) -> str:
 
 
 def costlier(place: Place, kind: Kind, own_model: str = "") -> str:
-    """`3.2× the time, +2.1 % parameters (96 an instance)`; empty for what costs about as much as the reference."""
+    """`3.2× the time, +2.1 % parameters over ReLU (96 an instance)`; empty for what costs about as much as the reference."""
     ratio = place.verdict.cost_ratio
     larger = not own_model and added_share(kind, place.verdict.parameters or 0) >= LARGER
     cost = [
@@ -109,11 +109,14 @@ def _time(place: Place, kind: Kind) -> str:
 
 
 def _added(place: Place, kind: Kind, own_model: str) -> str:
-    """`+0.1 % parameters (2 an instance)`: a net may hold several instances. The share is of our own nets."""
+    """`+0.1 % parameters over ReLU (2 an instance)`: a net may hold several instances. The share is of our own nets."""
     number = place.verdict.parameters
     if number and own_model:
         return f"{count(number, 'parameter')} an instance"
-    return f"{figures.signed(added_share(kind, number))} % parameters ({number:,} an instance)" if number else ""
+    if not number:
+        return ""
+    over = f"{figures.signed(added_share(kind, number))} % parameters over {escape(kind.reference)}"
+    return f"{over} ({number:,} an instance)"
 
 
 def _factor(place: Place, kind: Kind) -> str:

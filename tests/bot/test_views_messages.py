@@ -51,7 +51,8 @@ from sandbox.guest.components.kind import Drawing, Image, Kind, Known, Series
 from sandbox.guest.harness import Harness
 
 SWISH = Known(name="SiLU", source="Elfwing et al.", year=2017, code="", baseline=True, best=True)
-RELU = Known(name="ReLU", source="Nair and Hinton", year=2010, code="", baseline=True)
+PLAIN = "import torch\n\n\ndef build():\n    return torch.nn.ReLU()\n"
+RELU = Known(name="ReLU", source="Nair and Hinton", year=2010, code=PLAIN, baseline=True)
 KIND = Kind(
     name="activation",
     title="activation function",
@@ -401,7 +402,7 @@ def test_a_hypothesis_with_its_votes() -> None:
         "Again on 8 fresh seeds: B-WR .74 [.68, .80] · BSOTA-WR .41 [.30, .52]\n"
         "Nearest published one: SiLU (Elfwing et al., 2017), N-score 0.034\n"
         "In 1 setting. One data set is few.\n"
-        "1.3× the time of ReLU · +0.02 % parameters (1 an instance)\n\n"
+        "1.3× the time of ReLU · +0.02 % parameters over ReLU (1 an instance)\n\n"
         "```\nimport torch\n\n\ndef build():\n    return torch.nn.SiLU()\n```\n\n"
         "`h-1` · offline catalogue, novel · inspired by SiLU · "
         "Your vote never changes a figure; it helps to decide what is tried next."
