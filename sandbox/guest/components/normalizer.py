@@ -40,7 +40,8 @@ training uses those of the batch), and the same input gives the same output, wha
 `torch.manual_seed` gives the same result; x itself is never modified (no in-place operation on it); nothing that
 carries a gradient is kept from one call to the next (detach it). Training lasts only some fifty to some hundred
 steps: a running statistic that moves slower than 0.1 a step is still where it started.
-Cost: a few reductions and elementwise operations; time is reported relative to LayerNorm.
+Cost: a few reductions and elementwise operations; time is reported relative to LayerNorm. Keep counts and branches in
+tensors: reading a number out of one (`.item()`, `float`, `if tensor`) makes training three times slower here.
 Imports: `math` and `torch` only.
 """
 
