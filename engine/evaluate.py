@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -33,7 +32,6 @@ SECONDS_PER_SEED = 60.0  # limit of a screening: a hundred times what a plain ac
 LONGEST_SECONDS = 900.0  # limit of any training
 POLL_SECONDS = 0.25  # how soon a running candidate is killed after "stop"
 KEPT_PACKS = 24  # the latest used: one is a few MB
-TRAINING_FILES = ("train", "stack", "harness", "adam", "tiers", "nets", "candidate")  # what trials depend on inside
 
 AnySuite = Suite | OwnSuite
 
@@ -267,7 +265,7 @@ class Evaluator:
     def _digest(self, kind: str, suite: AnySuite, known: Known, seeds: tuple[int, ...]) -> str:
         names = [self._name(suite, each) for each in ((seeds, GRID_SEEDS) if len(suite.grid) > 1 else (seeds,))]
         digest = hashlib.sha256("\0".join([*names, known.code, ""]).encode())
-        digest.update(_training_code(self._kinds[kind].harness, self._kinds[kind].prepare))
+        digest.update(_training_code())
         return digest.hexdigest()
 
     # --- packs
@@ -300,8 +298,10 @@ def _failed(
 
 
 @cache
-def _training_code(*of_the_kind: Callable[..., object]) -> bytes:
-    """As it was when first asked for: what is edited while a sandbox runs is not what runs in it."""
-    folder = Path(nets.__file__).parent
-    files = [folder / f"{name}.py" for name in TRAINING_FILES] + [Path(inspect.getfile(part)) for part in of_the_kind]
-    return b"\0".join(file.read_bytes() for file in files)
+def _training_code() -> bytes:
+    """All that trials may depend on inside but the published components, whose own code is in the digest as well.
+
+    As it was when first asked for: what is edited while a sandbox runs is not what runs in it.
+    """
+    files = sorted(Path(nets.__file__).parent.rglob("*.py"))
+    return b"\0".join(file.read_bytes() for file in files if not file.name.startswith("known_"))
