@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -265,7 +266,7 @@ class Evaluator:
     def _digest(self, kind: str, suite: AnySuite, known: Known, seeds: tuple[int, ...]) -> str:
         names = [self._name(suite, each) for each in ((seeds, GRID_SEEDS) if len(suite.grid) > 1 else (seeds,))]
         digest = hashlib.sha256("\0".join([*names, known.code, ""]).encode())
-        digest.update(_training_code())
+        digest.update(_training_code(self._kinds[kind].harness, self._kinds[kind].prepare))
         return digest.hexdigest()
 
     # --- packs
@@ -298,10 +299,12 @@ def _failed(
 
 
 @cache
-def _training_code() -> bytes:
+def _training_code(*of_the_kind: Callable[..., object]) -> bytes:
     """All that trials may depend on inside but the published components, whose own code is in the digest as well.
 
-    As it was when first asked for: what is edited while a sandbox runs is not what runs in it.
+    `of_the_kind` may be defined elsewhere. As it all was when first asked for: what is edited while a sandbox runs is
+    not what runs in it.
     """
-    files = sorted(Path(nets.__file__).parent.rglob("*.py"))
-    return b"\0".join(file.read_bytes() for file in files if not file.name.startswith("known_"))
+    inside = {path for path in Path(nets.__file__).parent.rglob("*.py") if not path.name.startswith("known_")}
+    files = sorted(inside | {Path(inspect.getfile(part)) for part in of_the_kind})
+    return b"\0".join(file.read_bytes() for file in files)

@@ -103,18 +103,38 @@ class Vmapped:
         self._module = modules[0]
         self._parameters = _stacked([dict(module.named_parameters()) for module in modules])
         self._buffers = _stacked([dict(module.named_buffers()) for module in modules])
+        self._replicas = replicas
+        # Single numbers that start alike, counters of steps most often, are not batched: so `.item()` can read them.
+        single = {name: stacked for name, stacked in self._buffers.items() if stacked.ndim == 1}
+        self._shared = {name for name, stacked in single.items() if bool((stacked == stacked[0]).all())}
+        self._buffers |= {name: self._buffers[name][0].clone() for name in self._shared}
         self.learnable = [parameter for parameter in self._parameters.values() if parameter.requires_grad]
 
     def __call__(self, *arguments: Any) -> Tensor:
+        if not self._parameters and not self._buffers:
+            result: Tensor = vmap(self._module, randomness="different")(*arguments)
+            return result
+        if self._shared:
+            try:
+                return self._batched({name: buffer.clone() for name, buffer in self._buffers.items()}, arguments)
+            except (RuntimeError, ValueError):  # perhaps only because it was given a value that differs by replica
+                own = {name: self._buffers[name].expand(self._replicas).clone() for name in self._shared}
+                self._buffers, self._shared = {**self._buffers, **own}, set()
+        return self._batched(self._buffers, arguments)
+
+    def _batched(self, buffers: dict[str, Tensor], arguments: Arguments) -> Tensor:
         result: Tensor
-        if self._parameters or self._buffers:
-            result = vmap(self._one, randomness="different")(self._parameters, self._buffers, arguments)
-        else:
-            result = vmap(self._module, randomness="different")(*arguments)
+        where = {name: None if name in self._shared else 0 for name in buffers}
+        one = vmap(self._one, in_dims=(0, where, 0), out_dims=(0, where), randomness="different")
+        result, self._buffers = one(self._parameters, buffers, arguments)
         return result
 
-    def _one(self, parameters: dict[str, Any], buffers: dict[str, Any], arguments: Arguments) -> Any:
-        return functional_call(self._module, (parameters, buffers), arguments)
+    def _one(
+        self, parameters: dict[str, Any], buffers: dict[str, Any], arguments: Arguments
+    ) -> tuple[Any, dict[str, Any]]:
+        state = {**parameters, **buffers}
+        result = functional_call(self._module, state, arguments)  # which leaves in `state` what was assigned anew
+        return result, {name: state[name] for name in buffers}
 
     def train(self, training: bool) -> None:
         self._module.train(training)

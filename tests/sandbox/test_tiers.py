@@ -100,10 +100,40 @@ class Running(nn.Module):
 
 
 class Replaced(Running):
-    """A buffer that is assigned anew, which a batched call would forget."""
+    """A buffer that is assigned anew instead of being changed in place."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.mean = 0.9 * self.mean + 0.1 * x.detach().mean()
+        return F.silu(x - self.mean)
+
+
+class Counts(nn.Module):
+    """A counter that is read as a number, beside another single number that differs from replica to replica."""
+
+    mean: Tensor
+    steps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps += 1
+            self.mean.lerp_(x.detach().mean(), 1 / self.steps.item())
+        return F.silu(x - self.mean)
+
+
+class CountsFeatures(Counts):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(FEATURES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.steps += 1
+            self.mean.lerp_(x.detach().mean(0), 1 / self.steps.item())
         return F.silu(x - self.mean)
 
 
@@ -154,7 +184,9 @@ EXPECTED: dict[type[nn.Module], Tier] = {
     WholeMean: Tier.VMAP,
     SecondDimension: Tier.VMAP,
     Running: Tier.VMAP,
-    Replaced: Tier.LOOP,
+    Replaced: Tier.VMAP,
+    Counts: Tier.LOOP,
+    CountsFeatures: Tier.VMAP,
     Branch: Tier.LOOP,
     Item: Tier.LOOP,
     Remembers: Tier.VMAP,
