@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run setup image check test test-long clean
+.PHONY: run setup image check test test-long bench clean
 
 run: setup  ## start the bot on its embedded defaults and print one URL
 	CONJECTURE_HOME=$${CONJECTURE_HOME:-./.conjecture} $(BIN)/conjecture run
@@ -33,6 +33,9 @@ test: setup .venv/.tools  ## the default suite, under ten minutes on two cores
 
 test-long: setup .venv/.tools  ## soaks, whole-catalogue runs, kill series
 	$(BIN)/pytest -m long --timeout 3000
+
+bench: setup  ## how fast hypotheses are evaluated, about 15 minutes on two idle cores; see docs/benchmarks.md
+	$(BIN)/python benchmarks/evaluate.py
 
 clean:
 	rm -rf .venv .conjecture sandbox/wheels

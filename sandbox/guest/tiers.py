@@ -124,7 +124,7 @@ class Vmapped:
 
     def _batched(self, buffers: dict[str, Tensor], arguments: Arguments) -> Tensor:
         result: Tensor
-        where = {name: None if name in self._shared else 0 for name in buffers}
+        where: Any = {name: None if name in self._shared else 0 for name in buffers}
         one = vmap(self._one, in_dims=(0, where, 0), out_dims=(0, where), randomness="different")
         result, self._buffers = one(self._parameters, buffers, arguments)
         return result
