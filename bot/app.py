@@ -21,7 +21,7 @@ from bot.jobs import Jobs
 from bot.listeners import buttons, message
 from bot.own_models import OwnModels
 from bot.schedule import Schedule
-from bot.settings import Settings
+from bot.settings import Device, Settings
 from bot.slack import Slack
 from bot.views.conditions import Conditions, measuring
 from bot.workspace.server import Workspace
@@ -31,7 +31,7 @@ from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.own.registered import suites_with
 from engine.research import Research
 from engine.rotation import Rotation
-from sandbox.choose import open_sandbox
+from sandbox.choose import gpu_is_there, open_sandbox, open_with_gpu
 from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
@@ -67,10 +67,16 @@ class Laboratory:
             database = open_database(settings.database_url.get_secret_value())
             closing.callback(database.dispose)
             journal = SqlJournal(database)
-            sandbox = sandbox_of(settings)
+            sandbox, device = sandbox_and_device(settings)
             closing.callback(sandbox.close)
             own = SqlOwnSuites(database)
-            evaluator = Evaluator(sandbox=sandbox, journal=journal, secret=home.suite_secret(), suites=suites_with(own))
+            evaluator = Evaluator(
+                sandbox=sandbox,
+                journal=journal,
+                secret=home.suite_secret(),
+                suites=suites_with(own),
+                device=device,
+            )
             models = models_of(settings)
             return cls(
                 settings=settings,
@@ -98,16 +104,28 @@ class Laboratory:
         self._closing.close()
 
 
+def sandbox_and_device(settings: Settings) -> tuple[Sandbox, str]:
+    """With a GPU where one is asked for, or where one is there and can be used; else as `sandbox_of`."""
+    asked = settings.device is Device.CUDA
+    if asked or (settings.device is Device.AUTO and gpu_is_there()):
+        try:
+            return open_with_gpu(settings.sandbox.value, **_options(settings)), "cuda"
+        except SandboxUnavailable:
+            if asked:
+                raise
+    return sandbox_of(settings), "cpu"
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {"parallel": settings.parallel, "runtime": settings.sandbox_runtime, "owner": str(settings.home)}
+
+
 def sandbox_of(settings: Settings) -> Sandbox:
     """The strongest that the machine allows; none at all only where nothing else works and the operator said so.
 
     Raises SandboxUnavailable, with advice.
     """
-    options: dict[str, Any] = {
-        "parallel": settings.parallel,
-        "runtime": settings.sandbox_runtime,
-        "owner": str(settings.home),
-    }
+    options = _options(settings)
     try:
         return open_sandbox(settings.sandbox.value, **options)
     except SandboxUnavailable:

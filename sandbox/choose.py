@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sandbox.container import DockerSandbox
 from sandbox.errors import SandboxError, SandboxUnavailable
 from sandbox.execution import Level, Sandbox
@@ -50,3 +52,25 @@ def open_sandbox(
         except SandboxError as error:
             reasons.append(f"{level}: {error}")
     raise SandboxUnavailable(f"this machine offers no sandbox. {ADVICE} What was tried: {' | '.join(reasons)}")
+
+
+def gpu_is_there() -> bool:
+    """Whether this machine's driver shows one. Asking CUDA instead would initialise it in this process."""
+    return Path("/dev/nvidiactl").exists()
+
+
+def open_with_gpu(
+    preference: str = "auto", *, parallel: int | None = None, runtime: str | None = None, owner: str = ""
+) -> Sandbox:
+    """A sandbox whose jobs may use the machine's GPUs. Raises SandboxUnavailable, with advice, when there is none."""
+    advice = "Set CONJECTURE_DEVICE=cpu to train on processors"
+    if preference not in ("auto", "docker"):
+        raise SandboxUnavailable(f"only Docker hands a GPU to a sandbox, not {preference!r}. {advice}.")
+    sandbox = DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, gpu=True)
+    if "+cu" not in sandbox.torch_version:
+        sandbox.close()
+        raise SandboxUnavailable(
+            f"torch {sandbox.torch_version} in the sandbox's image is built without CUDA. {advice}, or build the image "
+            "on one with CUDA (CONJECTURE_SANDBOX_BASE)."
+        )
+    return sandbox

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.types import LogConfig, Ulimit
+from docker.types import DeviceRequest, LogConfig, Ulimit
 
 from sandbox import owners
 from sandbox.errors import SandboxBroken, SandboxError, SandboxUnavailable
@@ -46,8 +46,10 @@ class DockerSandbox:
         limits: Limits | None = None,
         jobs_per_worker: int = JOBS_PER_WORKER,
         api_seconds: int = API_SECONDS,
+        gpu: bool = False,
     ) -> None:
-        """limits: the largest limits that a task will have; the container is sized for `parallel` of them.
+        """limits: the largest limits that a task will have; the container is sized for `parallel` of them. gpu: it gets
+        the machine's GPUs.
 
         Raises SandboxUnavailable when no engine answers, the image is missing, or an attempt to escape succeeds.
         """
@@ -57,7 +59,7 @@ class DockerSandbox:
         try:
             owners.remove_orphans(self._client, owner)
             image = ensure_image(self._client)
-            settings = hardened(self._client, self._parallel, limits or Limits(), runtime)
+            settings = hardened(self._client, self._parallel, limits or Limits(), runtime, gpu=gpu)
             self._pool = Pool(
                 lambda: ContainerChannel(self._client, image, settings, owners.labels(owner), actions),
                 level=self._level,
@@ -114,7 +116,9 @@ def connect(seconds: int = API_SECONDS) -> docker.DockerClient:
     return client
 
 
-def hardened(client: docker.DockerClient, parallel: int, limits: Limits, runtime: str | None) -> dict[str, Any]:
+def hardened(
+    client: docker.DockerClient, parallel: int, limits: Limits, runtime: str | None, *, gpu: bool = False
+) -> dict[str, Any]:
     """The host configuration: no network, nothing writable but a small /tmp, no capability but to change uid."""
     wanted = (parallel * limits.memory_mib + PARENT_MIB) * MIB
     memory = min(wanted, int(client.info()["MemTotal"] * 0.9))
@@ -140,6 +144,7 @@ def hardened(client: docker.DockerClient, parallel: int, limits: Limits, runtime
             "/tmp": f"rw,{only_tmp},size={disk}m,nr_inodes={parallel * 4096},mode=1777",
             "/dev/shm": f"rw,{only_tmp},size=64k,mode=0755",
         },
+        device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpu else None,
         runtime=runtime,
     )
     return configuration

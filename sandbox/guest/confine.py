@@ -19,6 +19,7 @@ import resource
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from glob import glob
 
 from . import landlock, linux, namespaces, seccomp
 
@@ -110,7 +111,8 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance) -> N
     os.environ.clear()
     os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin")
     if within.landlock:
-        landlock.restrict(readable=within.readable, writable=DEVICES, scratch=scratch)
+        gpus = glob("/dev/nvidia*") if within.mode is Mode.DOCKER else []  # what the container was given, if anything
+        landlock.restrict(readable=within.readable, writable=(*DEVICES, *gpus), scratch=scratch)
     if within.program is not None:
         seccomp.install(within.program)
 
