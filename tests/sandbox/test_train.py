@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ import torch
 
 import engine
 from engine.heldout import score
-from engine.suite import SCREEN, Pack, pack
+from engine.suite import SCREEN, Pack, pack, suite_of
 from engine.winrate import wins
 from sandbox.guest.components.kinds import KINDS
 from sandbox.guest.job import Fault, Job, Reply
 from sandbox.guest.sequential import train_sequential
-from sandbox.guest.train import train
+from sandbox.guest.train import seed_everything, train
+
+Losses = np.ndarray[Any, np.dtype[np.float64]]
 
 SMALL = replace(
     SCREEN,
@@ -109,7 +112,7 @@ def known(kind: str, name: str) -> bytes:
     return next(entry.code for entry in KINDS[kind].known if entry.name == name).encode()
 
 
-def losses(reply: Reply, packed: Pack) -> np.ndarray[Any, np.dtype[np.float64]]:
+def losses(reply: Reply, packed: Pack) -> Losses:
     return np.array([np.inf if t.loss is None else t.loss for t in score(reply.arrays, packed.held_out)])
 
 
@@ -133,54 +136,80 @@ def test_penalties_in_a_stack_win_and_lose_as_in_sequential_training(small: Pack
     assert_same_wins(small, {**penalties, "all of it": module(PENALTY)}, "regularizer")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A component's losses in every trial, trained in three ways."""
+
+    group: str  # its tier, and whether it draws random numbers
+    stacked: Losses
+    nudged: Losses  # in a stack that starts in the last bit elsewhere: what rounding alone does
+    sequential: Losses
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_third_of_the_catalogue_wins_and_loses_as_in_sequential_training(kind: str) -> None:
-    """Up to what rounding does: kinks and jumps amplify it, so some losses change when starts change in the last bit.
+def test_the_whole_catalogue_wins_and_loses_as_in_sequential_training(kind: str) -> None:
+    """Tier by tier, up to what rounding does: kinks and jumps amplify it, so that some losses change with the last bit.
 
-    Components that draw random numbers while training are left out: a stack draws them in another order.
+    What draws random numbers in training is tried in stacks of one net: a larger stack draws them in another order.
     """
-    packed = pack(SCREEN, b"tests", SCREEN.seeds)
-    lines = (Path(engine.__file__).parent / "catalogue" / f"{kind}.jsonl").read_text().splitlines()
-    sources = [entry["code"].encode() for entry in map(json.loads, lines[::3])]
-    trainable = [source for source in sources if trains_alike_twice(packed, source, kind)]
-    assert len(trainable) > 0.8 * len(sources)
-    baselines = [baseline.code.encode() for baseline in KINDS[kind].baselines]
-    stacked, nudged, sequential = (
-        won([losses(way(job(start, source, kind)), packed) for source in (*baselines, *trainable)], len(baselines))
-        for way, start in ((train, packed), (train, in_the_last_bit(packed)), (train_sequential, packed))
+    suite = replace(suite_of(KINDS[kind]), steps=SCREEN.steps, checkpoints=SCREEN.checkpoints)
+    together, one_by_one = (
+        [pack(suite, b"tests", (0,))],
+        [
+            pack(replace(suite, datasets=("digits",), architectures={net: 1}), b"tests", (0,))
+            for net in suite.architectures
+        ],
     )
-    by_rounding = (stacked != nudged).sum()
-    assert (stacked != sequential).sum() <= 2 * by_rounding + 1e-4 * stacked.size
-    assert by_rounding < 5e-3 * stacked.size
+    lines = (Path(engine.__file__).parent / "catalogue" / f"{kind}.jsonl").read_text().splitlines()
+    codes = [known.code for known in KINDS[kind].baselines] + [json.loads(line)["code"] for line in lines]
+    arms = [arm for arm in (arm_of(together, one_by_one, code.encode(), kind) for code in codes) if arm]
+    for group in sorted({arm.group for arm in arms}):
+        rivals = [arm for arm in arms if len(arm.stacked) == next(len(a.stacked) for a in arms if a.group == group)]
+        stacked, nudged, sequential = (
+            wins(of[[arm.group == group for arm in rivals], None], of[None])
+            for of in (np.stack([getattr(arm, way) for arm in rivals]) for way in ("stacked", "nudged", "sequential"))
+        )
+        by_stacking, by_rounding = ((stacked != other).sum() for other in (sequential, nudged))
+        found = f"{by_stacking} of {stacked.size} cells differ, {by_rounding} by rounding"
+        print(f"\n{kind}, {group}: {len(stacked)} components, {found}")
+        assert by_stacking <= 2 * by_rounding + 1e-4 * stacked.size, found
+        assert by_rounding < 5e-3 * stacked.size, found
 
 
-def won(arms: list[np.ndarray[Any, np.dtype[np.float64]]], baselines: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """[arms, baselines, trials]: the table of wins over the first arms."""
-    return np.stack([wins(arm, np.stack(arms[:baselines])) for arm in arms])
+def arm_of(together: Sequence[Pack], one_by_one: Sequence[Pack], source: bytes, kind: str) -> Arm | None:
+    """None for what breaks in training, or draws random numbers that are not torch's."""
+    try:
+        replies = [train(job(packed, source, kind)) for packed in together]
+        drawn, others = torch.default_generator.get_state(), (random.getstate(), np.random.get_state()[2])
+        seed_everything(0)  # as training of the last stack begins
+        if (random.getstate(), np.random.get_state()[2]) != others:
+            return None
+        if not torch.equal(torch.default_generator.get_state(), drawn):
+            replies, together = [train(job(packed, source, kind)) for packed in one_by_one], one_by_one
+    except Fault:
+        return None
+    nudged = [train(job(in_the_last_bit(packed), source, kind)) for packed in together]
+    sequential = [train_sequential(job(packed, source, kind)) for packed in together]
+    stacked, moved, plain = (
+        np.concatenate([losses(reply, packed) for reply, packed in zip(way, together, strict=True)])
+        for way in (replies, nudged, sequential)
+    )
+    draws = ", drawing" if together is one_by_one else ""
+    return Arm(group=f"{replies[0].values['tier']}{draws}", stacked=stacked, nudged=moved, sequential=plain)
 
 
 def in_the_last_bit(packed: Pack) -> Pack:
-    """The same with every initial parameter moved up or down by half of the last bit of a float32."""
+    """The same with initial parameters moved up or down by half of the last bit of a float32, all inputs up by one."""
     rng = np.random.default_rng(0)
     moved = {
         name: (array * (1 + 6e-8 * rng.choice([-1, 1], array.shape))).astype(np.float32)
         for name, array in packed.arrays.items()
         if "." in name
     }
-    return replace(packed, arrays={**packed.arrays, **moved})
-
-
-def trains_alike_twice(packed: Pack, source: bytes, kind: str) -> bool:
-    """Whether it trains, and draws nothing from torch's generator outside `build`."""
-    if b"rand" in source or b"dropout" in source.lower() or b"bernoulli" in source:
-        return False
-    try:
-        train(job(packed, source, kind))
-    except Fault:
-        return False
-    return True
+    inputs = {name: packed.arrays[name] * np.float32(1 + 2**-23) for name in ("rows", "held_out")}
+    return replace(packed, arrays={**packed.arrays, **moved, **inputs})
 
 
 def test_the_tier_of_every_architecture_is_told(small: Pack) -> None:
@@ -274,6 +303,39 @@ def test_when_every_replica_diverges_the_reply_still_has_its_shape(tiny: Pack) -
     reply = train(job(tiny, module(RAISES_WHEN_NOT_FINITE.format(factor="'nan'")), "regularizer"))
     assert reply.arrays["mlp2"].shape == tiny.expects([1.0])["mlp2"]
     assert lost(reply.arrays["mlp2"]).all()
+
+
+def test_factors_of_a_grid_train_beside_each_other_as_they_do_alone(small: Pack) -> None:
+    """In a stack of all architectures, whose replicas differ in number."""
+    learns = module(BATCHED["learnable and random at build"])
+    both, one, other = (
+        train(replace(wanted, options={**wanted.options, "factors": factors}))
+        for wanted in [job(small, learns)]
+        for factors in ([1.0, 0.1], [1.0], [0.1])
+    )
+    for name, predictions in both.arrays.items():
+        alone = np.concatenate([one.arrays[name], other.arrays[name]], 1)
+        np.testing.assert_allclose(predictions, alone, atol=1e-3)
+        assert np.abs(one.arrays[name] - other.arrays[name]).max() > 0.1
+
+
+def test_an_activation_that_raises_on_a_diverged_replica_costs_only_that_one(small: Pack) -> None:
+    body = """
+        class Mine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("strength", torch.tensor(float({factor})))
+            def forward(self, x):
+                if not bool(torch.isfinite(x).all()):
+                    raise ArithmeticError("not finite")
+                return torch.relu(x) * self.strength
+        """
+    some, none = (train(job(small, module(body.format(factor=factor)))).arrays for factor in (DRAWN, 1))
+    gone = np.concatenate([lost(predictions) for predictions in some.values()])
+    assert 0 < gone.sum() < len(gone)
+    for name, predictions in some.items():
+        kept = ~lost(predictions)
+        np.testing.assert_allclose(predictions[:, kept], none[name][:, kept], atol=1e-4)
 
 
 @pytest.mark.parametrize(
