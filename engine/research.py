@@ -180,9 +180,12 @@ class Research:
         return self._evaluator.suite(kind, name or request.suite, epoch=epoch)
 
     def prepare(self, request_id: str) -> None:
-        """Train the baselines that are not kept yet: on the request's suite, and for the choice on the screening."""
+        """Train the baselines that are not kept yet: on the request's suite, and for the choice on the screening.
+
+        Of the kinds only of which there is something to measure: a broken file is refused without a minute's wait.
+        """
         request = self._journal.request(request_id)
-        for kind in request.kinds:
+        for kind in (kind for kind in request.kinds if self.candidates(request_id, kind)):
             for suite in (self._evaluator.suite(kind), self.suite(request, kind)):
                 self._evaluator.prepare(kind, suite.seeds, suite)
 

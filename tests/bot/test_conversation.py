@@ -108,10 +108,10 @@ def test_code_of_which_the_kind_cannot_be_told_is_asked_about(live: Running) -> 
     (asked,) = live.replies(ts)
     assert "I cannot tell which kind" in asked["text"]
     buttons = [e for block in blocks_of([asked], "actions") for e in block["elements"]]
-    chosen = next(button for button in buttons if "regularizer" in button["value"])
+    chosen = next(button for button in buttons if "activation" in button["value"])
     live.person.click(asked["ts"], chosen["action_id"], chosen["value"], channel=live.channel)
     told = until(lambda: [m["text"] for m in live.replies(ts) if "file scored" in m["text"]])
-    assert told[0].startswith("0 of 1 file scored (regularizers)")
+    assert told[0].startswith("0 of 1 file scored (activation functions)")
 
 
 def test_a_digest_is_subscribed_shown_and_ended(live: Running) -> None:
