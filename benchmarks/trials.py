@@ -7,7 +7,6 @@ GRID_SEEDS), without its scores and its journal: a benchmark wants the losses th
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from engine.winrate import Losses, Yardstick, wins
 from sandbox.execution import Execution, Limits, Outcome, Sandbox, Task
 from sandbox.guest import nets
 from sandbox.guest.components.kind import Kind
+from sandbox.guest.components.kinds import KINDS
 
 SECRET = b"the benchmarks' own: their figures must come out again"
 SEEDS_AT_ONCE = 8  # of one training: what is lost when a run is ended
@@ -156,14 +156,12 @@ def _documents(lines: bytes) -> Iterable[tuple[str, list[float] | str]]:
 
 
 def training_code(kind: Kind) -> bytes:
-    """Of the guest's own files and of the kind's: all that a training runs through, but for what other kinds add."""
+    """All of the guest's files but published components, whose own code is in the key, and the other kinds'."""
     guest = Path(nets.__file__).parent
-    files = {guest / f"{name}.py" for name in ("train", "stack", "harness", "adam", "tiers", "nets", "candidate")}
-    mine = [*inspect.getmro(kind.harness)] if inspect.isclass(kind.harness) else [kind.harness]
-    for thing in (*mine, kind.prepare):
-        if thing is not object:
-            files.add(Path(inspect.getfile(thing)))
-    return b"\0".join(file.read_bytes() for file in sorted(files))
+    others = {f"{name}.py" for name in KINDS} - {f"{kind.name}.py"}
+    parts = [path for path in (guest / "components").glob("*.py") if path.name not in others]
+    files = [*guest.glob("*.py"), *(path for path in parts if not path.name.startswith("known_"))]
+    return b"\0".join(path.read_bytes() for path in sorted(files))
 
 
 # --- figures
