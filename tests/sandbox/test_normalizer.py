@@ -189,7 +189,7 @@ def test_there_are_ten_baselines() -> None:
 
 def test_a_stack_of_normalized_nets_wins_and_loses_as_sequential_training_does(small: Pack) -> None:
     sources = {name: known(name) for name in ("BatchNorm", "LayerNorm", "Batch Renormalization")}
-    sources |= {name: ACCEPTED[name] for name in ("assigned buffer", "random weights", "lazy")}
+    sources |= {name: ACCEPTED[name] for name in ("assigned buffer", "counts", "lazy")} | {"attribute": ATTRIBUTE}
     stacked, sequential = (
         np.stack([losses(way(job(small, source)), small) for source in sources.values()])
         for way in (train, train_sequential)
@@ -218,19 +218,24 @@ def test_a_normalizer_runs_in_the_fastest_tier_that_is_right(tiny: Pack, tier: s
     assert train(job(tiny, normalizer(body))).values["tier"] == tier
 
 
+ATTRIBUTE = normalizer(
+    "if self.training:\n    self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)\nreturn x - self.mean",
+    "self.mean = 0.0",
+)
 STATEFUL = {
-    "vmap": ["BatchNorm", "Batch Renormalization", "LayerNorm", "Ghost BatchNorm (16)"],
-    "loop": ["Diminishing BatchNorm"],  # its factor is a number read from a buffer
+    "BatchNorm": (known("BatchNorm"), "vmap"),
+    "Batch Renormalization": (known("Batch Renormalization"), "vmap"),
+    "LayerNorm": (known("LayerNorm"), "vmap"),
+    "Ghost BatchNorm": (known("Ghost BatchNorm (16)"), "vmap"),
+    "a counter that is read": (known("Diminishing BatchNorm"), "vmap"),
+    "an assigned buffer": (ACCEPTED["assigned buffer"], "vmap"),
+    "a statistic that is read": (normalizer("return x / (1 + x.detach().std().item() * self.training)"), "loop"),
 }
 
 
-@pytest.mark.parametrize(("tier", "name"), [(tier, name) for tier, names in STATEFUL.items() for name in names])
-def test_running_statistics_and_parameters_are_each_replicas_own(tiny: Pack, tier: str, name: str) -> None:
-    assert train(job(tiny, known(name))).values["tiers"] == dict.fromkeys(TINY.architectures, tier)
-
-
-def test_a_buffer_that_is_assigned_anew_needs_the_loop(tiny: Pack) -> None:
-    assert train(job(tiny, ACCEPTED["assigned buffer"])).values["tier"] == "loop"
+@pytest.mark.parametrize(("source", "tier"), STATEFUL.values(), ids=list(STATEFUL))
+def test_running_statistics_and_parameters_are_each_replicas_own(tiny: Pack, source: str, tier: str) -> None:
+    assert train(job(tiny, source)).values["tiers"] == dict.fromkeys(TINY.architectures, tier)
 
 
 def test_it_is_told_the_features_and_sees_every_position_as_a_row(tiny: Pack) -> None:
