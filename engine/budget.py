@@ -52,8 +52,9 @@ def budgets(
 
 def _of_one(kind: Kind, suite: Suite, verdict: Verdict, score: Score, best: BaselineTrials) -> list[Budget]:
     found = []
-    if verdict.parameters:
-        width = matching_width(kind, suite, verdict.parameters)
+    over = verdict.parameters - reference_parameters(kind) if verdict.parameters else 0
+    if over > 0:
+        width = matching_width(kind, suite, over)
         found.append((replace(suite, width=width), width / suite.width, "wider"))
     cost = verdict.cost_ratio or 1.0
     times = round(min(score.seconds / max(best.seconds, 1e-9), cost, LONGEST), 1)
@@ -68,7 +69,7 @@ def _of_one(kind: Kind, suite: Suite, verdict: Verdict, score: Score, best: Base
 def matching_width(kind: Kind, suite: Suite, parameters: int) -> int:
     """The smallest width at which the suite's nets have as many parameters as with the component in them.
 
-    `parameters` are those of one instance; a component of hidden layers has an instance at each.
+    `parameters` are what one instance has over the kind's reference; a component of hidden layers has one at each.
     """
     nets = [ARCHITECTURES[name] for name in suite.architectures]
     added = sum(parameters * instances(kind.harness, net, suite.width) for net in nets)
