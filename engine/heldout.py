@@ -3,8 +3,8 @@
 Two metrics for data sets with classes. "loss" is the log-loss. "brier" is the Brier score after temperature scaling
 (Guo et al., On Calibration of Modern Neural Networks, 2017), for kinds that change the loss that is trained: a net
 trained on squared errors or margins has logits of another scale, which is no fault of its predictions. The host chooses
-the temperature, so no arm has to guess it: even examples are scored at the one that suits the odd ones best, odd
-examples at the one that suits the even ones, and nothing is scored at a temperature that was chosen on it.
+the temperature, so no arm has to guess it: an eighth of the examples is scored at the one that suits the other seven
+best, in turn, and nothing is scored at a temperature that was chosen on it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from engine.score import Trial, Tried
 from sandbox.execution import Array
 
-SHARPNESS = tuple(2.0**power for power in range(-4, 9))  # 1 / temperature, for logits of mean absolute value 1
-FINER = 0.25  # octaves
-NEGLIGIBLE = 1e-100  # so that a square is 0 or an ordinary number
+SHARPNESS = 2.0 ** np.arange(-4, 9)  # 1 / temperature, for logits of mean absolute value 1
+FOLDS = 8  # two would leave the choice to few mistakes where nearly all is right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,68 +101,43 @@ def log_losses(logits: Values, answers: Answers) -> Values:
 def brier_scores(logits: Values, answers: Answers) -> Values:
     """[...] of each example: sum over the classes of (probability - 1 if right else 0)^2, from 0 to 2 (Brier, 1950)."""
     by_class = logits.reshape(-1, logits.shape[-1]).T
-    scores: Values = _brier_scores(_powers(by_class, 1.0), answers.ravel()).reshape(answers.shape)
+    scores: Values = _brier_scores(np.exp(by_class - by_class.max(0)), answers.ravel()).reshape(answers.shape)
     return scores
 
 
 def scaled_brier_scores(logits: Values, answers: Answers) -> Values:
-    """[checkpoints, examples]: Brier scores at the temperature that is best for the other half of the examples.
+    """[checkpoints, examples]: Brier scores at the temperature that is best for the examples of the other folds.
 
     The same for a * logits with any a > 0: temperatures are relative to the logits' own mean absolute value.
     """
     by_class = np.ascontiguousarray(logits.reshape(-1, logits.shape[-1]).T)
     by_class -= by_class.mean(0)
     by_class /= np.abs(by_class).mean() or 1.0
-    right, scores = answers.ravel(), np.empty(answers.size)
-    even, odd = slice(0, None, 2), slice(1, None, 2)
-    means = _on_the_grid(by_class, right, (even, odd))
-    for fitted, scored, on_grid in ((even, odd, means[0]), (odd, even, means[1])):
-        sharpness = _sharpness(by_class[:, fitted], right[fitted], on_grid)
-        scores[scored] = _brier_scores(_powers(by_class[:, scored], sharpness), right[scored])
-    shaped: Values = scores.reshape(answers.shape)
-    return shaped
-
-
-def _powers(by_class: Values, sharpness: float) -> Values:
-    """[classes, n]: probabilities but for a factor, the largest of each example 1."""
-    powers: Values = np.exp(sharpness * (by_class - by_class.max(0)))
-    return powers
+    by_class -= by_class.max(0)
+    right, fold = answers.ravel(), np.arange(answers.size) % FOLDS
+    on_grid = np.stack([_brier_scores(np.exp(sharpness * by_class), right) for sharpness in SHARPNESS])
+    others = np.stack([on_grid[:, fold != number].mean(1) for number in range(FOLDS)])
+    sharpness = np.array([_sharpness(means) for means in others])[fold]
+    scores: Values = _brier_scores(np.exp(sharpness * by_class), right).reshape(answers.shape)
+    return scores
 
 
 def _brier_scores(powers: Values, answers: Answers) -> Values:
+    """[n], from probabilities [classes, n] that need not add up to 1."""
     total = powers.sum(0)
     squares = np.einsum("cn,cn->n", powers, powers) / (total * total)
     scores: Values = squares + 1 - 2 * powers[answers, np.arange(len(answers))] / total
     return scores
 
 
-def _on_the_grid(by_class: Values, answers: Answers, halves: tuple[slice, slice]) -> tuple[list[float], list[float]]:
-    """Mean Brier scores of each half at each SHARPNESS, each twice the one before: a square instead of an exponent."""
-    means: tuple[list[float], list[float]] = ([], [])
-    powers = _powers(by_class, SHARPNESS[0])
-    for _ in SHARPNESS:
-        scores = _brier_scores(powers, answers)
-        for found, half in zip(means, halves, strict=True):
-            found.append(float(scores[half].mean()))
-        powers *= powers
-        powers[powers < NEGLIGIBLE] = 0.0
-    return means
-
-
-def _sharpness(by_class: Values, answers: Answers, on_grid: list[float]) -> float:
-    """The best one of the grid, moved twice to the lowest point of a parabola through three."""
-    best = int(np.argmin(on_grid))
-    if best in (0, len(SHARPNESS) - 1):
-        return SHARPNESS[best]
-    sharpness = SHARPNESS[best] * 2.0 ** _lowest(*on_grid[best - 1 : best + 2])
-    around = [_brier_scores(_powers(by_class, sharpness * 2.0**x), answers).mean() for x in (-FINER, 0.0, FINER)]
-    return float(sharpness * 2.0 ** (FINER * _lowest(*around)))
-
-
-def _lowest(before: float, at: float, after: float) -> float:
-    """Where the parabola through three points at -1, 0 and 1 is lowest, within these."""
+def _sharpness(means: Values) -> float:
+    """The best one of the grid, moved to the lowest point of the parabola through it and its neighbours."""
+    best = int(means.argmin())
+    if best in (0, len(means) - 1):
+        return float(SHARPNESS[best])
+    before, at, after = means[best - 1 : best + 2]
     bend = before - 2 * at + after
-    return float(np.clip((before - after) / 2 / bend, -1, 1)) if bend > 0 else float(np.sign(before - after))
+    return float(SHARPNESS[best] * 2.0 ** ((before - after) / 2 / bend if bend > 0 else 0.0))
 
 
 def _accuracy(logits: Values, answers: Answers) -> float:

