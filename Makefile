@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run setup image check test test-long bench clean
+.PHONY: run setup image check test test-long test-study bench clean
 
 run: setup  ## start the bot on its embedded defaults and print one URL
 	CONJECTURE_HOME=$${CONJECTURE_HOME:-./.conjecture} $(BIN)/conjecture run
@@ -29,10 +29,13 @@ check: .venv/.tools
 	$(BIN)/mypy
 
 test: setup .venv/.tools  ## the default suite, under ten minutes on two cores
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long and not study"
 
-test-long: setup .venv/.tools  ## soaks, whole-catalogue runs, kill series
+test-long: setup .venv/.tools  ## soaks and kill series
 	$(BIN)/pytest -m long --timeout 3000
+
+test-study: setup .venv/.tools  ## stack against sequential over the whole catalogue, coverage of trained arms: an hour
+	$(BIN)/pytest -m study --timeout 7200
 
 bench: setup  ## how fast hypotheses are evaluated, about 15 minutes on two idle cores; see docs/benchmarks.md
 	$(BIN)/python benchmarks/evaluate.py

@@ -46,7 +46,7 @@ def test_where_seeds_make_no_difference_every_interval_covers() -> None:
     assert abs(found.bias_of_top["b_wr"]) == 0
 
 
-@pytest.mark.long
+@pytest.mark.study
 def test_intervals_cover_what_is_trained(tmp_path: Path) -> None:
     kind = KINDS["activation"]
     suite = suite_of(kind)

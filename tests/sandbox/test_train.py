@@ -146,7 +146,7 @@ class Arm:
     sequential: Losses
 
 
-@pytest.mark.long
+@pytest.mark.study
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_whole_catalogue_wins_and_loses_as_in_sequential_training(kind: str) -> None:
