@@ -88,7 +88,7 @@ def _settings(score: Score, own_model: str) -> str:
 
 
 def costlier(place: Place, kind: Kind, own_model: str = "") -> str:
-    """`3.2× the time, +2.1 % parameters over ReLU (96 an instance)`; empty for what costs about as much as the reference."""
+    """`3.2× the time, +2.1 % parameters over ReLU (96 an instance)`; empty for what costs about as much as it."""
     ratio = place.verdict.cost_ratio
     larger = not own_model and added_share(kind, place.verdict.parameters or 0) >= LARGER
     cost = [
