@@ -126,7 +126,7 @@ def test_what_is_wrong_in_our_own_world_is_nobodys_verdict() -> None:
 
 
 def test_an_unknown_kind_is_an_error_of_ours_that_names_the_known_ones() -> None:
-    with pytest.raises(UnknownThing, match=r"'poem'.*activation, regularizer"):
+    with pytest.raises(UnknownThing, match=r"'poem'.*activation, augmentation"):
         validate(hypothesis(kind="poem"), HereSandbox())
 
 
