@@ -1,22 +1,18 @@
-"""Normalizers: the functional test, the behaviour and what follows from it, and their place before each ReLU."""
+"""Normalizers: the functional test, the behaviour and what follows from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..alone import Net, Training, made
-from ..harness import Build, HiddenLayers
+from ..harness import Build
 from ..job import Fault
-from ..tiers import Direct, Looped, Placed
 from .kind import Behaviour, Conditions, Drawing, Kind, Series, Vector
 from .known_normalizers import KNOWN_NORMALIZERS
+from .normalized import NormalizedLayers, alone
 from .testing import called, gradients, largest_difference, learnable, learning, require_finite, seed
 
 CONTRACT = """\
@@ -49,8 +45,6 @@ WIDTHS = (8, 16, 64)  # besides FEATURES
 BATCHES = (8, 20, 480)  # in training, besides BATCH; the last is what a convolutional layer sees
 BATCH, FEATURES = 32, 32
 WIDE = 20.0  # pre-activations this large happen in training without any normalizer
-
-ROUNDING = 1e-5  # of a gradient, relative to the largest among the weights of its unit: the rounding of 0 reaches 1e-6
 
 CALLS = 8  # training calls before the recorded ones: running statistics must have moved
 SCALES = 2.0 ** np.linspace(-3, 3, 13)
@@ -258,83 +252,6 @@ BEHAVIOUR = {
     "scales": (len(PARTS), len(SCALES)),
     "learning": (2,),
 }
-
-
-# --- its place in training
-
-
-class NormalizedLayers(HiddenLayers):
-    """relu(component(affine map)) at each hidden layer; of a convolution every position is a row."""
-
-    def build_at(self, build: Build, shape: tuple[int, ...]) -> nn.Module:
-        module: nn.Module = build(shape[-1])
-        return module
-
-    def seen(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return int(np.prod(shape[:-1])), shape[-1]
-
-    def activate(self, layer: int, x: Tensor) -> Tensor:
-        return F.relu(super().activate(layer, x.flatten(1, -2))).view(x.shape)
-
-    def gradients(self, found: list[Tensor]) -> list[Tensor]:
-        """What is only rounding is 0: of it Adam would make whole steps in random directions.
-
-        A normalizer such as BatchNorm takes away the effect of what adds the same to a whole column: biases, weights on
-        constant inputs, a normalizer's own shift where the next one sees it through no kink.
-        """
-        cleaned, first = [], len(self.frame.parameters)
-        for place in range(0, first, 2):
-            weight, bias = found[place : place + 2]
-            largest = weight.abs().amax(1, keepdim=True)
-            cleaned += [_without_rounding(weight, largest), _without_rounding(bias, largest)]
-        for placed in self._places:
-            last = first + len(placed.learnable)
-            cleaned += _learnable_without_rounding(placed, found[first:last])
-            first = last
-        return cleaned
-
-
-def _without_rounding(gradient: Tensor, largest: Tensor) -> Tensor:
-    return torch.where(gradient.abs() > ROUNDING * largest, gradient, 0.0)
-
-
-def _learnable_without_rounding(placed: Placed, found: list[Tensor]) -> list[Tensor]:
-    """Each parameter is compared with the largest of its replica's own entries."""
-    if isinstance(placed, Direct):  # learns scalars at most, whose entries are used one by one
-        return found
-    largest = [entries.abs().amax(1) for entries in placed.by_replica(found)]  # [R] of each parameter
-    if isinstance(placed, Looped):
-        own = [one for replica in zip(*largest, strict=True) for one in replica]
-    else:
-        own = [one.view(-1, *[1] * (gradient.ndim - 1)) for one, gradient in zip(largest, found, strict=True)]
-    return [_without_rounding(gradient, one) for gradient, one in zip(found, own, strict=True)]
-
-
-def alone(build: Build, training: Training) -> Training:
-    def before_relu(component: nn.Module) -> Callable[[Tensor], Tensor]:
-        return lambda x: F.relu(component(x.flatten(0, -2))).view(x.shape)
-
-    def without_rounding(net: Net) -> None:
-        for affine in net.maps:
-            weight, bias = (torch.zeros_like(p) if p.grad is None else p.grad for p in affine.parameters())
-            largest = weight.abs().flatten(1).amax(1)
-            weight[weight.abs() <= ROUNDING * largest.view(-1, *[1] * (weight.ndim - 1))] = 0.0
-            bias[bias.abs() <= ROUNDING * largest] = 0.0
-        for parameter in (parameter for component in components for parameter in component.parameters()):
-            if parameter.grad is not None:
-                parameter.grad[parameter.grad.abs() <= ROUNDING * parameter.grad.abs().max()] = 0.0
-
-    components = [
-        made(lambda width=h.shape[-1]: build(width), training, layer, (h.flatten(0, -2),))  # type: ignore[misc]
-        for layer, h in enumerate(training.hidden)
-    ]
-    return replace(
-        training,
-        activations=[before_relu(component) for component in components],
-        modules=components,
-        gradients=without_rounding,
-        learnable=[parameter for component in components for parameter in component.parameters()],
-    )
 
 
 KIND = Kind(
