@@ -92,7 +92,7 @@ class Evaluator:
         return self.suite(kind, suite).identity(self._secret)
 
     def prepare(self, kind: str, seeds: tuple[int, ...], suite: str | AnySuite = SCREENING) -> None:
-        """Train the baselines that are not kept yet, on these seeds and on those that choose each cell's best one.
+        """Train the baselines that are not kept yet, on these seeds and on those that choose the best one.
 
         Raises SandboxError, and EngineError when a baseline of ours does not train.
         """

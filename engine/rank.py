@@ -59,6 +59,7 @@ def rank(
         references=references(kind, baselines),
         rejected=tuple(rejection for rejection in rejected if rejection.hypothesis.id not in scored),
         not_measured=tuple(h for h in hypotheses if h.id not in named),
+        best=Yardstick.of(baselines).best() if baselines else None,
         generator_faults=tuple(generator_faults),
         stopped=stopped,
     )
@@ -117,20 +118,16 @@ def step_size_effect(screened: Score, full: Score, baselines: Sequence[BaselineT
     """Whether a win of the screening, where every arm had the same learning rate, is gone where each has its best.
 
     That alone could be the longer training or the other data. So on the full suite itself, the candidate must still do
-    better than each cell's best baseline when both have the screening's rate (factor 1 of the grid), and no better with
-    their best ones. `baselines` are the trials that `full` was computed from.
+    better than the best baseline when both have the screening's rate (factor 1 of the grid), and no better with their
+    best ones. `baselines` are the trials that `full` was computed from.
     """
     same_rate = {one.factor: one.losses for one in full.grid}.get(1.0)
     others = {run.baseline: tried.losses for run in baselines for tried in run.grid if tried.factor == 1.0}
     if same_rate is None or not others or screened.effect.low <= 0 or full.effect.low > 0:
         return False
-    best = Yardstick.of(baselines).best_by_cell()
-    cells = dict.fromkeys(trial.cell for trial in full.trials)
-    found = [
-        relative_differences(np.array(loss_of(mine)), np.array(loss_of(others[best[cell]][number])))
-        for number, (cell, mine) in enumerate(zip(cells, same_rate, strict=True))
-    ]
-    return float(np.median(found)) > 0
+    pair = (same_rate, others[Yardstick.of(baselines).best()])
+    mine, theirs = (np.array([loss_of(loss) for loss in losses]) for losses in pair)
+    return float(np.median(relative_differences(mine, theirs))) > 0
 
 
 def references(kind: Kind, baselines: Sequence[BaselineTrials]) -> tuple[Reference, ...]:

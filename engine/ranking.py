@@ -59,5 +59,6 @@ class Ranking:
     references: tuple[Reference, ...]  # best first
     rejected: tuple[Rejection, ...]  # duplicates too, with check `duplicate`
     not_measured: tuple[Hypothesis, ...]
+    best: str | None = None  # the baseline that effects are held against; None: no baseline's trials are known
     generator_faults: tuple[str, ...] = ()  # what a model answered that could not be used, one sentence each
     stopped: bool = False

@@ -190,7 +190,7 @@ class Research:
                 self._evaluator.prepare(kind, suite.seeds, suite)
 
     def baseline_trials(self, kind: str, suite: AnySuite | None = None) -> list[BaselineTrials]:
-        """Each baseline on the suite's own seeds, and on those that choose each cell's best one."""
+        """Each baseline on the suite's own seeds, and on those that choose the best one."""
         on = suite or self._evaluator.suite(kind)
         return self._evaluator.baseline_trials(kind, on.seeds, on)
 

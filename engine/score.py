@@ -44,7 +44,7 @@ class Score:
     trials: tuple[Trial, ...]
     b_wr: Estimate  # share of (baseline, trial) pairs won, a tie counts one half
     bsota_wr: Estimate  # share of trials won against the best baseline of that trial
-    effect: Estimate  # raw: median over trials of the relative loss difference against the cell's best baseline
+    effect: Estimate  # raw: median over trials of the relative loss difference against the best baseline
     diverged: int  # trials that diverged; each is a loss
     seconds: float  # wall time of its evaluation
     tier: str  # how the candidate was batched: direct, vmap or loop

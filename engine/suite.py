@@ -21,7 +21,7 @@ from sandbox.execution import Array
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.nets import ARCHITECTURES, INPUTS, OUTPUTS, initial
 
-SELECTION_SEEDS = tuple(range(1001, 1009))  # choose each cell's best baseline, apart from the seeds that measure
+SELECTION_SEEDS = tuple(range(1001, 1009))  # choose the best baseline, apart from the seeds that measure
 GRID_SEEDS = (2001,)  # choose an arm's factor of the grid, apart from both
 LEARNING_RATES = (1.0, 1 / 3, 1 / 9)  # of the full suite, over the suite's own, which is the screening's
 ORDERED = 2  # the first data sets have inputs in an order, for which a convolution makes sense

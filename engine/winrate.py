@@ -6,8 +6,9 @@ win(a, b)  1 when m(a) < m(b) (1 - 1e-4), 0 when m(b) < m(a) (1 - 1e-4), otherwi
            an infinite loss: it loses against any finite one and ties with another that diverged.
 B-WR       mean of win(h, baseline) over all (baseline, trial) pairs.
 BSOTA-WR   mean over trials of win(h, the best baseline OF THAT TRIAL): so 1 on one axis is 1 on the other.
-effect     median over trials of (m(b) - m(h)) / max(m(b), m(h)), b being the baseline with the lowest mean loss in the
-           trial's cell on SELECTION_SEEDS: positive is better, -1 is a divergence, swapping the arms flips the sign.
+effect     median over trials of (m(b) - m(h)) / max(m(b), m(h)), b being the best baseline: the one with the highest
+           B-WR against the others on SELECTION_SEEDS. Positive is better, -1 is a divergence, swapping the arms flips
+           the sign. See docs/decisions/0005-one-best-baseline.md.
 
 Intervals are over seeds (initialisation, order, held-out examples) on the same cells; they say nothing about new data
 sets. An arm's own two seeds tell next to nothing about its variance, so how far a figure scatters is learned from the
@@ -73,7 +74,7 @@ class Yardstick:
 
     @staticmethod
     def of(kept: Sequence[BaselineTrials]) -> Yardstick:
-        """From trials on one set of seeds and those on SELECTION_SEEDS, which choose each cell's best baseline.
+        """From trials on one set of seeds and those on SELECTION_SEEDS, which choose the best baseline.
 
         Raises ValueError when there are fewer than two baselines, one lacks one of the two sets of trials, or their
         trials differ.
@@ -104,14 +105,9 @@ class Yardstick:
             scatter=self.scatter,
         )
 
-    def best_in_cell(self) -> Losses:
-        """[n]: in each trial the loss of the baseline that is best in the trial's cell on the selection seeds."""
-        best = {cell: self.baselines.index(name) for cell, name in self.best_by_cell().items()}
-        return np.array([self.losses[best[cell], number] for number, (cell, _) in enumerate(self.trials)])
-
-    def best_by_cell(self) -> dict[str, str]:
-        """The name of the baseline that is best on the selection seeds."""
-        return {cell: self.baselines[int(losses.mean(1).argmin())] for cell, losses in self.selection.items()}
+    def best(self) -> str:
+        """The name of the baseline that is best on the selection seeds, over all cells."""
+        return self.baselines[_best(list(self.selection.values()))]
 
 
 def figures(trials: Sequence[Trial], yardstick: Yardstick) -> Figures:
@@ -120,7 +116,7 @@ def figures(trials: Sequence[Trial], yardstick: Yardstick) -> Figures:
     if found != yardstick.trials:
         raise ValueError(f"trials {found[:3]}... do not match the baselines' {yardstick.trials[:3]}...")
     arm, scatter = losses[0], yardstick.scatter
-    effects = relative_differences(arm, yardstick.best_in_cell())
+    effects = relative_differences(arm, yardstick.losses[yardstick.baselines.index(yardstick.best())])
     return Figures(
         b_wr=rate(float(wins(arm, yardstick.losses).mean()), len(arm), scatter.b_wr),
         bsota_wr=rate(float(wins(arm, yardstick.losses.min(0)).mean()), len(arm), scatter.bsota_wr),
@@ -202,6 +198,12 @@ def _by_cell(trials: Sequence[tuple[str, int]], losses: Losses) -> dict[str, Los
     return {str(cell): losses[:, cells == cell] for cell in dict.fromkeys(cells)}
 
 
+def _best(cells: Sequence[Losses]) -> int:
+    """Which arm of [arms, seeds] in each cell wins most of its comparisons with the others over all cells."""
+    losses = np.concatenate(cells, 1)
+    return int(np.argmax([wins(arm, losses).mean() for arm in losses]))
+
+
 def _scatter(selection: Mapping[str, Losses]) -> Scatter:
     """The factors F, from each baseline held against the others on the selection seeds."""
     cells = list(selection)
@@ -212,8 +214,8 @@ def _scatter(selection: Mapping[str, Losses]) -> Scatter:
         others = [np.delete(losses, arm, 0) for losses in selection.values()]
         won.append(np.stack([wins(m, rest).mean(0) for m, rest in zip(own, others, strict=True)]))
         won_best.append(np.stack([wins(m, rest.min(0)) for m, rest in zip(own, others, strict=True)]))
-        best = [rest[rest.mean(1).argmin()] for rest in others]
-        effects.append(np.stack([relative_differences(m, b) for m, b in zip(own, best, strict=True)]))
+        best = _best(others)
+        effects.append(np.stack([relative_differences(m, rest[best]) for m, rest in zip(own, others, strict=True)]))
     return Scatter(
         b_wr=ARMS_DIFFER * _scatter_of_rate(won, cells),
         bsota_wr=_scatter_of_rate(won_best, cells),

@@ -159,8 +159,9 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, spacing: float 
     )
     usual = f" (published ones: typically {spacing:.2f} from each other)" if spacing is not None else ""
     cost = f" *Cost*: time relative to {escape(kind.reference)}." if _timed(ranked) else ""
+    best = f"that of {escape(ranked.best)}, the best baseline" if ranked.best else "the best baseline's"
     lines = [
-        f"*Effect*: how much better the {measured.metric} is than the best baseline's, shrunk toward zero to discount "
+        f"*Effect*: how much better the {measured.metric} is than {best}, shrunk toward zero to discount "
         f"luck{again}. ★ promising: all of its interval is above zero.",
         f"*B-WR*: share of comparisons won against all {baselines:,} baselines; *BSOTA-WR*: against the best one of "
         f"each setting. A candidate exactly as good as the baselines scores about .50 / {chance}; compare with the "

@@ -28,6 +28,7 @@ def as_json(ranked: Ranking) -> Json:
             }
             for row in ranked.references
         ],
+        "effect_against": ranked.best,
         "stopped": ranked.stopped,
     }
 

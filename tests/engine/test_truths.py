@@ -106,7 +106,6 @@ def promising(found: Screened, arms: Arms) -> dict[str, bool]:
 
 
 def test_gelu_withheld_from_the_baselines_comes_out_on_top(activations: Screened) -> None:
-    """It is held against the best of each cell, of which no single baseline is better: promising would be too much."""
     found = activations.figures(without=("GELU", "SiLU", "Mish"))
     assert max(found, key=lambda name: found[name].b_wr.value) == "GELU"
     assert max(found, key=lambda name: found[name].effect.value) == "GELU"
