@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 
@@ -76,7 +76,7 @@ class Evaluator:
         self._packs: dict[tuple[str, tuple[int, ...]], Pack | OwnPack] = {}  # by identity of the suite, and seeds
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}  # of every pack that was ever made
         self._lock = Lock()  # of both
-        self._preparing = Lock()  # so that two requests do not train the same baselines
+        self._preparing: dict[str, Lock] = {}  # by identity of the suite, so that nothing is trained twice
 
     def suite(self, kind: str, suite: str | AnySuite = SCREENING, *, epoch: int | None = None) -> AnySuite:
         """As it is in an epoch, by default the one in force. Raises ValueError for a name that is none."""
@@ -91,18 +91,31 @@ class Evaluator:
         """What the kind's scores and baselines on this suite are kept under."""
         return self.suite(kind, suite).identity(self._secret)
 
-    def prepare(self, kind: str, seeds: tuple[int, ...], suite: str | AnySuite = SCREENING) -> None:
+    def prepare(
+        self,
+        kind: str,
+        seeds: tuple[int, ...],
+        suite: str | AnySuite = SCREENING,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Train the baselines that are not kept yet, on these seeds and on those that choose the best one.
 
-        Raises SandboxError, and EngineError when a baseline of ours does not train.
+        Once `stopped` says so no other one is started. Raises SandboxError, and EngineError when a baseline of ours
+        does not train.
         """
         on = self.suite(kind, suite)
         for each in (seeds, SELECTION_SEEDS):
             if not self._missing(kind, on, each):
                 continue  # without waiting for what another request trains
-            with self._preparing, ThreadPoolExecutor(self._sandbox.parallel) as threads:
+            with self._alone_on(on), ThreadPoolExecutor(self._sandbox.parallel) as threads:
                 missing = self._missing(kind, on, each)
-                list(threads.map(lambda known, s=each: self._train_baseline(kind, on, known, s), missing))
+                train = partial(self._train_baseline, kind, on, each)
+                list(threads.map(lambda known, t=train: None if stopped() else t(known), missing))
+
+    def _alone_on(self, suite: AnySuite) -> Lock:
+        with self._lock:
+            return self._preparing.setdefault(suite.identity(self._secret), Lock())
 
     def _missing(self, kind: str, suite: AnySuite, seeds: tuple[int, ...]) -> list[Known]:
         kept = {trials.baseline for trials in self._kept(kind, suite, seeds)}
@@ -121,9 +134,9 @@ class Evaluator:
     def baseline(self, kind: str, name: str, seeds: tuple[int, ...], suite: AnySuite) -> BaselineTrials:
         """One baseline on these seeds alone, trained unless it is kept."""
         (known,) = (known for known in self._kinds[kind].baselines if known.name == name)
-        with self._preparing:
+        with self._alone_on(suite):
             if not any(trials.baseline == name for trials in self._kept(kind, suite, seeds)):
-                self._train_baseline(kind, suite, known, seeds)
+                self._train_baseline(kind, suite, seeds, known)
         return next(trials for trials in self._kept(kind, suite, seeds) if trials.baseline == name)
 
     def measure(
@@ -226,7 +239,7 @@ class Evaluator:
 
     # --- baselines
 
-    def _train_baseline(self, kind: str, suite: AnySuite, known: Known, seeds: tuple[int, ...]) -> None:
+    def _train_baseline(self, kind: str, suite: AnySuite, seeds: tuple[int, ...], known: Known) -> None:
         trained = self._train(kind, suite, known.code.encode(), seeds, f"baselines/{kind}")
         execution = trained.execution
         if execution.outcome is not Outcome.FINISHED:
