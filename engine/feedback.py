@@ -9,10 +9,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """One per (person, hypothesis): a later one replaces an earlier one."""
+    """One per (person, hypothesis, blind): a later one replaces an earlier one."""
 
     person: str
     hypothesis_id: str
     thumbs_up: bool
     seen: Mapping[str, object] = field(default_factory=dict)  # what the person could see: rank, figures (JSON)
     at: datetime  # aware, UTC
+    blind: bool = False  # cast before anything of it was measured: a prediction; stored and learned from apart

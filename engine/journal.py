@@ -17,16 +17,33 @@ SCREENINGS = ("screen-", "standard-")  # how the suites' names start, of any ver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a hypothesis' place in the order of evaluation is made of; see choose.py."""
+
+    chance: float  # predicted, of being among the best of the candidates
+    exploration: float  # what not knowing it is worth
+    votes: float  # what people's liking of others like it is worth; may be negative
+    novelty: float  # distance from everything known, measured or voted on, as an N-score
+    place: int  # from 1, by the sum of the first three
+    without_votes: int  # the place that it would have if nobody had voted
+
+    @property
+    def worth(self) -> float:
+        return self.chance + self.exploration + self.votes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Why a hypothesis was chosen to be measured (or not yet)."""
 
     hypothesis_id: str
     request_id: str
     measured: bool  # chosen to be measured
-    why: str  # "predicted", "at random", "asked for"
+    why: str  # "predicted", "novel", "at random", "asked for"
     predicted_b_wr: float | None = None
     predicted_spread: float | None = None
     model_version: str | None = None  # of the reward model; None: the prior
+    parts: Parts | None = None  # None: chosen before they were kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +137,7 @@ class Journal(Protocol):
         ...
 
     def record_feedback(self, feedback: Feedback) -> None:
-        """Replaces an earlier vote of the same person on the same hypothesis."""
+        """Replaces an earlier vote of the same person on the same hypothesis that was as blind as this one."""
         ...
 
     def feedback(self, hypothesis_id: str) -> list[Feedback]: ...

@@ -33,7 +33,7 @@ class MemoryJournal:
         self._choices: dict[tuple[str, str], Choice] = {}
         self._scores: dict[tuple[str, str, tuple[int, ...]], Score] = {}
         self._baselines: dict[tuple[object, ...], BaselineTrials] = {}
-        self._feedback: dict[tuple[str, str], Feedback] = {}
+        self._feedback: dict[tuple[str, str, bool], Feedback] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._epochs: dict[int, Epoch] = {}
 
@@ -125,11 +125,11 @@ class MemoryJournal:
     def record_feedback(self, feedback: Feedback) -> None:
         with self._lock:
             self._require(hypotheses=[feedback.hypothesis_id])
-            self._feedback[feedback.hypothesis_id, feedback.person] = feedback
+            self._feedback[feedback.hypothesis_id, feedback.person, feedback.blind] = feedback
 
     def feedback(self, hypothesis_id: str) -> list[Feedback]:
         with self._lock:
-            return [feedback for (voted_on, _), feedback in self._feedback.items() if voted_on == hypothesis_id]
+            return [feedback for (voted_on, *_), feedback in self._feedback.items() if voted_on == hypothesis_id]
 
     def past(self, kind: str) -> list[Past]:
         with self._lock:

@@ -81,6 +81,12 @@ def similarity(kind: Kind, behaviours: Sequence[Behaviour]) -> NDArray[np.float6
     return np.array(rows, np.float64).reshape(len(points), len(points))
 
 
+def distances(kind: Kind, behaviour: Behaviour, others: Sequence[Behaviour]) -> NDArray[np.float64]:
+    """[n]: from each of `others`, as the N-score measures it, at most 1."""
+    point = kind.canonical(behaviour)
+    return np.array([min(1.0, _distance(point, kind.canonical(other))) for other in others], np.float64)
+
+
 def cited(known: Known) -> str:
     return f"{known.source}, {known.year}"
 

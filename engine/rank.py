@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from engine.hypothesis import Hypothesis
-from engine.ranking import Matched, Place, Ranking, Reference, Rejection
+from engine.ranking import Inherited, Matched, Place, Ranking, Reference, Rejection
 from engine.score import BaselineTrials, Estimate, Score
 from engine.shrinkage import Z90, shrunken
 from engine.verdict import Verdict
@@ -30,18 +30,21 @@ def rank(
     stopped: bool,
     matched: Mapping[str, Sequence[tuple[str, BaselineTrials]]] = MappingProxyType({}),
     step_size_effects: Collection[str] = (),
+    originals: Mapping[str, Score] = MappingProxyType({}),
 ) -> Ranking:
     """Places by the shrunken effect, best first.
 
     `scores` are of one suite and one set of seeds; those of other kinds or other requests are ignored. `baselines`
     are the trials that those scores were computed from (see `Evaluator.baseline_trials`); when there are none, there
     are no reference rows. `matched` are baselines with one candidate's budget, by its id, each with its words.
+    `originals` are scores, on the same suite, of earlier hypotheses that some of these repeat, by their ids.
     """
     mine = {hypothesis.id: hypothesis for hypothesis in hypotheses}
     scored = {score.hypothesis_id: score for score in scores if score.hypothesis_id in mine}
     rerun = {score.hypothesis_id: score for score in reruns}
     rejected = [found for h in hypotheses if (found := _rejection(h, verdicts.get(h.id))) is not None]
     named = {*scored, *(rejection.hypothesis.id for rejection in rejected)}
+    known = references(kind, baselines)
     return Ranking(
         request_id=request_id,
         kind=kind.name,
@@ -56,8 +59,12 @@ def rank(
             for place in _places(mine, verdicts, scored)
             for id in [place.hypothesis.id]
         ),
-        references=references(kind, baselines),
-        rejected=tuple(rejection for rejection in rejected if rejection.hypothesis.id not in scored),
+        references=known,
+        rejected=tuple(
+            replace(rejection, inherited=_inherited(verdicts[rejection.hypothesis.id], known, originals))
+            for rejection in rejected
+            if rejection.hypothesis.id not in scored
+        ),
         not_measured=tuple(h for h in hypotheses if h.id not in named),
         best=Yardstick.of(baselines).best() if baselines else None,
         generator_faults=tuple(generator_faults),
@@ -163,3 +170,12 @@ def _rejection(hypothesis: Hypothesis, verdict: Verdict | None) -> Rejection | N
         reason = f"the same function as {verdict.novelty.duplicate_of}"
         return Rejection(hypothesis=hypothesis, check="duplicate", reason=reason)
     return None
+
+
+def _inherited(verdict: Verdict, known: Sequence[Reference], originals: Mapping[str, Score]) -> Inherited | None:
+    of = verdict.novelty.duplicate_of if verdict.novelty else None
+    if verdict.novelty is None or of is None:
+        return None
+    original = originals.get(verdict.novelty.duplicate_id or "")
+    row = original or next((row for row in known if row.baseline == of and verdict.novelty.duplicate_id is None), None)
+    return Inherited(of=of, b_wr=row.b_wr, bsota_wr=row.bsota_wr) if row else None

@@ -44,10 +44,20 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inherited:
+    """What a duplicate would score: the figures of the one that it is the same as. Never a win of its own."""
+
+    of: str  # a baseline's name, or an earlier hypothesis' title
+    b_wr: Estimate
+    bsota_wr: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
     hypothesis: Hypothesis
     check: str
     reason: str
+    inherited: Inherited | None = None  # of a duplicate; None: the other one was not measured on this suite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from engine.rotation import comparable_past
 from engine.score import BaselineTrials, Score
 from engine.suite import FULL, SCREENING, Suite
 from engine.validate import validate
-from engine.verdict import Verdict
+from engine.verdict import Novelty, Verdict
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kind import Behaviour, Kind
 
@@ -104,10 +104,16 @@ class Research:
                 known = earlier[hypothesis.kind]
                 others = [(other.title, seen) for other, seen in known if not same_idea(hypothesis, other)]
                 novelty = judge(self._kinds[hypothesis.kind], verdict.behaviour, others)
-                verdict = replace(verdict, novelty=novelty)
+                verdict = replace(verdict, novelty=replace(novelty, duplicate_id=self._repeated(novelty, known)))
                 if novelty.duplicate_of is None:
                     known.append((hypothesis, verdict.behaviour))
             self._journal.record_verdict(verdict)
+
+    def _repeated(self, novelty: Novelty, earlier: Sequence[tuple[Hypothesis, Behaviour]]) -> str | None:
+        """The id of the earlier hypothesis that is the same function; a known function comes before."""
+        of = novelty.duplicate_of
+        published = {known.name for kind in self._kinds.values() for known in kind.known}
+        return next((h.id for h, _ in earlier if h.title == of), None) if of and of not in published else None
 
     def _probe(self, hypothesis: Hypothesis, tag: str) -> Verdict | None:
         return None if self._journal.stopped(tag) else validate(hypothesis, self._sandbox, tag=tag)
@@ -299,7 +305,21 @@ class Research:
             stopped=self._journal.stopped(request.id),
             matched=matched,
             step_size_effects=self._step_size_effects(request, kind),
+            originals=self._originals(request, kind),
         )
+
+    def _originals(self, request: Request, kind: str) -> dict[str, Score]:
+        """Scores on the request's suite of the earlier hypotheses that some of its own repeat, by id."""
+        suite = self.suite(request, kind)
+        identity = self._evaluator.identity(kind, suite)
+        verdicts = self._journal.verdicts(request.id).values()
+        repeated = {one.novelty.duplicate_id for one in verdicts if one.novelty and one.novelty.duplicate_id}
+        requests = {self._journal.hypothesis(id).request_id for id in repeated}
+        return {
+            score.hypothesis_id: score
+            for score in (score for id in requests for score in self._journal.scores(id))
+            if score.hypothesis_id in repeated and score.suite == identity and score.seeds == suite.seeds
+        }
 
     def _step_size_effects(self, request: Request, kind: str) -> set[str]:
         """Of what was measured on the screening and on the full suite, in whatever order."""

@@ -16,6 +16,7 @@ class Novelty:
     nearest: str  # name of the nearest known function
     nearest_source: str  # its paper and year
     duplicate_of: str | None = None  # the known function or earlier hypothesis with the same outputs and gradients
+    duplicate_id: str | None = None  # of that earlier hypothesis; None: it is a known function, or none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,7 @@ class SqlJournal:
             return [row.value() for row in session.exec(query.order_by(col(BaselineRow.position)))]
 
     def record_feedback(self, feedback: Feedback) -> None:
-        self._record([FeedbackRow.of(feedback)], "hypothesis_id", "person")
+        self._record([FeedbackRow.of(feedback)], "hypothesis_id", "person", "blind")
 
     def feedback(self, hypothesis_id: str) -> list[Feedback]:
         query = select(FeedbackRow).where(FeedbackRow.hypothesis_id == hypothesis_id)

@@ -7,6 +7,7 @@ read back whole is JSON.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlmodel import Field, SQLModel
 
 from engine.feedback import Feedback
 from engine.hypothesis import Hypothesis
-from engine.journal import Choice, Snapshot
+from engine.journal import Choice, Parts, Snapshot
 from engine.request import Request, Strategy
 from engine.verdict import Novelty, Verdict
 from sandbox.execution import Outcome
@@ -207,18 +208,21 @@ class ChoiceRow(SQLModel, table=True):
     predicted_b_wr: float | None
     predicted_spread: float | None
     model_version: str | None
+    parts: dict[str, Any] | None = Field(sa_type=Json)
 
     @classmethod
     def of(cls, choice: Choice) -> ChoiceRow:
-        return cls(**{name: getattr(choice, name) for name in Choice.__slots__})
+        plain = {name: getattr(choice, name) for name in Choice.__slots__ if name != "parts"}
+        return cls(**plain, parts=asdict(choice.parts) if choice.parts else None)
 
     def value(self) -> Choice:
-        return Choice(**{name: getattr(self, name) for name in Choice.__slots__})
+        plain = {name: getattr(self, name) for name in Choice.__slots__ if name != "parts"}
+        return Choice(**plain, parts=Parts(**self.parts) if self.parts else None)
 
 
 class FeedbackRow(SQLModel, table=True):
     __tablename__ = "feedback"
-    __table_args__ = (UniqueConstraint("hypothesis_id", "person"),)
+    __table_args__ = (UniqueConstraint("hypothesis_id", "person", "blind"),)
 
     position: int | None = counted()
     hypothesis_id: str = Field(foreign_key="hypotheses.id")
@@ -226,6 +230,7 @@ class FeedbackRow(SQLModel, table=True):
     thumbs_up: bool
     seen: dict[str, Any] = Field(sa_type=Json)
     at: datetime = Field(sa_type=Instant)
+    blind: bool
 
     @classmethod
     def of(cls, feedback: Feedback) -> FeedbackRow:
@@ -235,6 +240,7 @@ class FeedbackRow(SQLModel, table=True):
             thumbs_up=feedback.thumbs_up,
             seen=dict(feedback.seen),
             at=feedback.at,
+            blind=feedback.blind,
         )
 
     def value(self) -> Feedback:
@@ -244,6 +250,7 @@ class FeedbackRow(SQLModel, table=True):
             thumbs_up=self.thumbs_up,
             seen=self.seen,
             at=self.at,
+            blind=self.blind,
         )
 
 

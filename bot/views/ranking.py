@@ -24,7 +24,7 @@ from bot.views.conditions import Conditions, caveat, isolation, suite_words, tun
 from bot.views.figures import NONE, count
 from bot.views.hypothesis_card import STEP_SIZE_EFFECT, costlier
 from bot.views.message import Block, Message, escape
-from engine.ranking import Place, Ranking, Reference, Rejection
+from engine.ranking import Inherited, Place, Ranking, Reference, Rejection
 from sandbox.guest.components.kind import Kind
 
 MEASURE_REST = "measure_rest"  # value: see `read_measure_rest`
@@ -181,8 +181,13 @@ def _reasons(rejected: Sequence[Rejection]) -> dict[str, list[str]]:
     """Titles by reason, duplicates last."""
     groups: dict[str, list[str]] = {}
     for rejection in sorted(rejected, key=lambda r: r.check == "duplicate"):
-        groups.setdefault(rejection.reason, []).append(rejection.hypothesis.title or "untitled")
+        reason = rejection.reason + (f" ({_inherited(rejection.inherited)})" if rejection.inherited else "")
+        groups.setdefault(reason, []).append(rejection.hypothesis.title or "untitled")
     return groups
+
+
+def _inherited(original: Inherited) -> str:
+    return f"B-WR {figures.win_rate(original.b_wr)}, BSOTA-WR {figures.win_rate(original.bsota_wr)}"
 
 
 def _titles(titles: Sequence[str], most: int) -> str:

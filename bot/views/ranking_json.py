@@ -15,7 +15,15 @@ def as_json(ranked: Ranking) -> Json:
         "kind": ranked.kind,
         "generated": len(ranked.places) + len(ranked.rejected) + len(ranked.not_measured),
         "ranking": [_place(place) for place in ranked.places],
-        "rejected": [{"title": r.hypothesis.title, "reason": r.reason, "check": r.check} for r in ranked.rejected],
+        "rejected": [
+            {
+                "title": r.hypothesis.title,
+                "reason": r.reason,
+                "check": r.check,
+                "inherits": _rates(r.inherited.b_wr, r.inherited.bsota_wr) if r.inherited else None,
+            }
+            for r in ranked.rejected
+        ],
         "not_measured": [{"title": h.title, "hypothesis_id": h.id} for h in ranked.not_measured],
         "references": [
             {
@@ -49,6 +57,7 @@ def _place(place: Place) -> Json:
         **_rates(score.b_wr, score.bsota_wr),
         "n_score": verdict.novelty.n_score if verdict.novelty else None,
         "nearest": verdict.novelty.nearest if verdict.novelty else None,
+        "nearest_source": verdict.novelty.nearest_source if verdict.novelty else None,
         "cost_ratio": verdict.cost_ratio,
         "parameters": verdict.parameters,
         "diverged": score.diverged,
