@@ -19,6 +19,8 @@ from engine.understanding import (
     DigestNow,
     DigestOff,
     Empty,
+    EvaluateInFull,
+    ExportFinding,
     Help,
     MeasureRest,
     Propose,
@@ -42,6 +44,8 @@ __all__ = [
     "DigestNow",
     "DigestOff",
     "Empty",
+    "EvaluateInFull",
+    "ExportFinding",
     "Help",
     "MeasureRest",
     "Propose",
@@ -56,7 +60,7 @@ __all__ = [
 ]
 
 _DAILY = "digest daily 09:00"
-_COMMANDS = ("help", "stop", "digest now", _DAILY, "digest off", "measure the rest")
+_COMMANDS = ("help", "stop", "digest now", _DAILY, "digest off", "measure the rest", "evaluate 1 in full", "export 1")
 
 _POLITE = r"(?:(?:please|pls|ok|okay|hey|just|now|so|can you|could you|would you|will you|kindly) )*"
 _STOP = re.compile(
@@ -67,6 +71,20 @@ _STOP = re.compile(
 _REST = re.compile(
     r"\b(?:measure|evaluate|test|try|run|score|do|finish)\b(?: \w+){0,3}? "
     r"(?:rest|remaining|remainder|others|other ones|unmeasured|leftovers|what is left|what's left)\b"
+)
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_CARDINALS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERED = rf"(?:\w+ ){{0,2}}?(?:(?P<digits>\d{{1,3}})(?:st|nd|rd|th)?|(?P<word>{'|'.join(_ORDINALS + _CARDINALS)}))"
+_VERB = r"(?:evaluate|measure|test|run|check|try|validate)"
+_AFTER = r"(?: one)?(?: (?:please|pls|now|thanks))*"
+_IN_FULL = re.compile(
+    rf"{_POLITE}(?:{_VERB} {_NUMBERED}(?: one)? (?:in full|fully|completely|thoroughly|on the full suite){_AFTER})"
+)
+_FULLY = re.compile(
+    rf"{_POLITE}(?:confirm|fully {_VERB}|{_VERB} in full|full evaluation (?:of|for)) {_NUMBERED}{_AFTER}(?: in full)?"
+)
+_EXPORT = re.compile(
+    rf"{_POLITE}export {_NUMBERED}(?: one)?(?: as (?:an? )?(?:drop in|dropin|module|zip|file|pull request|pr))?{_AFTER}"
 )
 _HELP = re.compile(
     rf"{_POLITE}(?:help|commands?|usage|manual|instructions|how to use|how do (?:i|we) use|how does (?:this|it) work|"
@@ -99,6 +117,9 @@ def understand(
         return TryFile(kind=None) if attached else Help(topic=None) if "?" in typed else Empty()
     if _STOP.fullmatch(low):
         return Stop()
+    in_place = _in_place(typed, low, kinds)
+    if in_place is not None:
+        return in_place
     request = asked(typed, kinds, chance, suites)
     digest = None if isinstance(request, Propose) else _digest(typed, low)
     if digest is not None:
@@ -111,6 +132,18 @@ def understand(
         return TryFile(kind=_named(typed, kinds))
     topic = _help(typed, low, request, kinds)
     return topic or request or Unknown(text=typed, suggestion=_suggestion(low, kinds))
+
+
+def _in_place(typed: str, low: str, kinds: Mapping[str, Kind]) -> EvaluateInFull | ExportFinding | None:
+    """What is to be done with one place of a ranking."""
+    meant = {_IN_FULL: EvaluateInFull, _FULLY: EvaluateInFull, _EXPORT: ExportFinding}
+    found = next(((match, make) for form, make in meant.items() if (match := form.fullmatch(low))), None)
+    if found is None:
+        return None
+    match, make = found
+    word = match["word"]
+    number = int(match["digits"]) if match["digits"] else (_ORDINALS + _CARDINALS).index(word) % len(_ORDINALS) + 1
+    return make(place=number, kind=_named(typed, kinds))
 
 
 def _named(typed: str, kinds: Mapping[str, Kind]) -> str | None:

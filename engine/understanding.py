@@ -80,6 +80,22 @@ class MeasureRest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateInFull:
+    """Confirm what stands in a place of the thread's ranking."""
+
+    place: int  # from 1
+    kind: str | None  # None: not said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportFinding:
+    """Post a finding as a module with its test and evidence."""
+
+    place: int  # from 1
+    kind: str | None  # None: not said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TryFile:
     """Measure the attached component."""
 
@@ -116,6 +132,8 @@ Understanding = (
     | DigestOff
     | Stop
     | MeasureRest
+    | EvaluateInFull
+    | ExportFinding
     | TryFile
     | Unclear
     | Empty

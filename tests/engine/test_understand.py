@@ -17,6 +17,8 @@ from engine.understand import (
     DigestNow,
     DigestOff,
     Empty,
+    EvaluateInFull,
+    ExportFinding,
     Help,
     MeasureRest,
     Propose,
@@ -542,3 +544,29 @@ def test_one_wrong_letter_in_the_kind_is_forgiven(position: int, letter: str) ->
     word = "activation"
     typed = word[:position] + letter + word[position + 1 :]
     assert proposed(f"propose 5 {typed} functions").kinds == ("activation",)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "kind"),
+    [
+        ("evaluate 4 in full", 4, None),
+        ("@conjecture please evaluate #4 in full", 4, None),
+        ("evaluate the second one in full", 2, None),
+        ("fully evaluate number three", 3, None),
+        ("run 1 on the full suite", 1, None),
+        ("confirm 2 please", 2, None),
+        ("evaluate regularizer 4 in full", 4, "regularizer"),
+    ],
+)
+def test_a_place_of_a_ranking_can_be_evaluated_in_full(text: str, place: int, kind: str | None) -> None:
+    assert read(text) == EvaluateInFull(place=place, kind=kind)
+
+
+@pytest.mark.parametrize("text", ["export 4", "export 4 as drop-in", "please export the fourth one as a module"])
+def test_a_place_of_a_ranking_can_be_exported(text: str) -> None:
+    assert read(text) == ExportFinding(place=4, kind=None)
+
+
+@pytest.mark.parametrize("text", ["evaluate 4 activation functions in full", "test 4 regularizers on the full suite"])
+def test_a_number_of_components_is_not_a_place(text: str) -> None:
+    assert isinstance(read(text), Propose)
