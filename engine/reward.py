@@ -14,11 +14,12 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
+from scipy.special import ndtr
 
 from engine.ensemble import Ensemble
 from engine.errors import StaleModel
@@ -26,6 +27,7 @@ from engine.features import Encoder, Facts, describe
 from engine.hypothesis import Hypothesis
 from engine.journal import Snapshot
 from engine.ranking import Reference
+from engine.score import Estimate
 from engine.verdict import Verdict
 from sandbox.guest.components.kind import Behaviour, Kind, Vector
 
@@ -42,6 +44,35 @@ class Prediction:
     spread: float  # standard deviation of b_wr over the model's members: what it does not know
     bsota_wr: float
     thumbs_up: float | None  # probability that a vote would be a thumbs up; None: nobody voted yet
+    blind_up: float | None = None  # the same of a vote before any figure is known; learned from such votes alone
+    rejected: float | None = None  # probability of being rejected; None: not learned
+    effect: float | None = None  # None: not learned
+    effect_spread: float | None = None  # standard deviation: what the model does not know of the effect
+    effect_deviation: float | None = None  # of a measured effect from the prediction, chance of seeds included
+    intervals: Mapping[str, Estimate] = field(
+        default_factory=dict, hash=False
+    )  # 90 %, of what would be measured, by figure
+
+    @property
+    def merit(self) -> float:
+        """What the model's order goes by: the effect if it is predicted, else both win rates."""
+        return (self.b_wr + self.bsota_wr) / 2 if self.effect is None else self.effect
+
+    @property
+    def merit_spread(self) -> float:
+        return self.spread if self.effect_spread is None else self.effect_spread
+
+    @property
+    def liking(self) -> float:
+        """In [-1/2, 1/2]: what people think of those like it, blind votes and others counted alike; 0: nobody voted."""
+        known = [up for up in (self.thumbs_up, self.blind_up) if up is not None]
+        return sum(known) / len(known) - 0.5 if known else 0.0
+
+    def chance_above(self, effect: float) -> float | None:
+        """Probability that the measured effect is larger; None where none is predicted."""
+        if self.effect is None or self.effect_deviation is None:
+            return None
+        return float(ndtr((self.effect - effect) / max(self.effect_deviation, 1e-9)))
 
 
 class Predictor(Protocol):

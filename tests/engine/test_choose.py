@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.choose import ASKED_FOR, AT_RANDOM, NOT_YET, PREDICTED, choose, explained, worth
+from engine.choose import (
+    ASKED_FOR,
+    AT_RANDOM,
+    NOT_YET,
+    NOVEL,
+    PREDICTED,
+    Weights,
+    chances,
+    choose,
+    explained,
+    moved,
+)
 from engine.journal import Choice, Past
 from engine.reward import Candidate, Prediction
 from sandbox.guest.components.kind import Kind
@@ -96,17 +109,72 @@ def test_fewer_than_none_cannot_be_measured(curves: Kind, candidates: list[Candi
         choose("r1", curves, candidates, -1, Oracle())
 
 
+def order(kind: Kind, candidates: list[Candidate], predictions: Sequence[Prediction], **given: Any) -> list[Choice]:
+    """Choices of half of them, by place."""
+
+    class Told:
+        version, words = "r-0000", "told"
+
+        def predict(self, kind: Kind, candidates: Sequence[Candidate]) -> list[Prediction]:
+            return list(predictions)
+
+    chosen = choose("r1", kind, candidates[: len(predictions)], len(predictions) // 2, Told(), **given)
+    return sorted(chosen, key=lambda choice: choice.parts.place if choice.parts else 0)
+
+
 def prediction(b_wr: float, spread: float = 0.05, thumbs_up: float | None = None) -> Prediction:
-    return Prediction(b_wr=b_wr, spread=spread, bsota_wr=0.1, thumbs_up=thumbs_up)
+    return Prediction(b_wr=b_wr, spread=spread, bsota_wr=b_wr, thumbs_up=thumbs_up)
 
 
-def test_votes_decide_between_equals_only() -> None:
-    assert worth(prediction(0.5, thumbs_up=0.9)) > worth(prediction(0.5, thumbs_up=0.1))
-    assert worth(prediction(0.62, thumbs_up=0.0)) > worth(prediction(0.5, thumbs_up=1.0))
+def test_votes_decide_between_equals_and_not_against_a_clear_prediction(
+    curves: Kind, candidates: list[Candidate]
+) -> None:
+    told = [prediction(0.7, thumbs_up=0.0), prediction(0.5, thumbs_up=0.1), prediction(0.5, thumbs_up=0.9)]
+    found = order(curves, candidates, told)
+    assert [choice.hypothesis_id for choice in found] == [candidates[i][0].id for i in (0, 2, 1)]
 
 
-def test_what_is_less_known_is_tried_first_among_equals() -> None:
-    assert worth(prediction(0.5, spread=0.2)) > worth(prediction(0.5, spread=0.05))
+def test_a_vote_is_seen_in_the_parts_and_in_the_place_that_it_moved(curves: Kind, candidates: list[Candidate]) -> None:
+    liked = [prediction(0.5, thumbs_up=0.9 if i == 7 else 0.4) for i in range(8)]
+    first = order(curves, candidates, liked)[0].parts
+    assert first is not None
+    assert first.votes == pytest.approx(0.04)
+    assert first.place == 1
+    assert (first.without_votes == 1) == (moved(order(curves, candidates, liked)) == [])
+
+
+def test_a_weight_of_zero_silences_votes(curves: Kind, candidates: list[Candidate]) -> None:
+    told = [prediction(0.5 + i / 100, thumbs_up=1 - i / 8) for i in range(8)]
+    found = order(curves, candidates, told, weights=Weights(votes=0.0))
+    assert [choice.hypothesis_id for choice in found] == [candidates[i][0].id for i in reversed(range(8))]
+    assert moved(found) == []
+
+
+def test_what_is_less_known_is_tried_first_among_equals(curves: Kind, candidates: list[Candidate]) -> None:
+    found = order(curves, candidates, [prediction(0.5, spread=0.05), prediction(0.5, spread=0.2)])
+    assert found[0].hypothesis_id == candidates[1][0].id
+
+
+def test_a_share_is_reserved_for_what_resembles_nothing_tried(curves: Kind, candidates: list[Candidate]) -> None:
+    far = candidates[23][0].id
+    predicted = {hypothesis.id: 1 - i / 24 for i, (hypothesis, _) in enumerate(candidates)}
+    novelty = {hypothesis.id: 0.9 if hypothesis.id == far else 0.1 for hypothesis, _ in candidates}
+    for share, expected in ((0.2, {far}), (0.0, set[str]())):
+        weights = Weights(novel_share=share)
+        choices = choose("r2", curves, candidates, 8, Oracle(predicted), weights=weights, novelty=novelty)
+        assert by_reason(choices, NOVEL) == expected
+        assert sum(choice.measured for choice in choices) == 8
+
+
+@given(
+    merits=st.lists(st.floats(-1, 1), min_size=2, max_size=30),
+    spread=st.floats(0.001, 1),
+    best=st.integers(1, 2),
+)
+def test_chances_to_be_among_the_best_add_up_to_their_number(merits: list[float], spread: float, best: int) -> None:
+    found = chances(np.array(merits), np.full(len(merits), spread), best)
+    assert found.sum() == pytest.approx(best, abs=0.02)
+    assert [*np.argsort(merits, kind="stable")][-1] in np.flatnonzero(found >= found.max() - 1e-9)
 
 
 def test_a_choice_is_explained_in_words(curves: Kind, candidates: list[Candidate]) -> None:
