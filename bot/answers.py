@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from bot.attachments import Attachments
+from bot.confirmations import Confirmations
 from bot.digests import Digests
 from bot.investigation import asked
 from bot.own_models import OwnModels
@@ -39,6 +40,8 @@ from engine.understanding import (
     DigestNow,
     DigestOff,
     Empty,
+    EvaluateInFull,
+    ExportFinding,
     Help,
     MeasureRest,
     Propose,
@@ -63,6 +66,7 @@ class Work(StrEnum):
 
     RESEARCH = "research"
     REST = "rest"
+    CONFIRM = "confirm"
 
 
 Next = tuple[Work, list[object]] | None  # the workflow to enqueue and its arguments; JSON
@@ -81,6 +85,7 @@ class Answers:
         digests: Digests,
         attachments: Attachments,
         own_models: OwnModels,
+        confirmations: Confirmations,
         conditions: Callable[[str, str], Conditions],
     ) -> None:
         self._journal = journal
@@ -92,6 +97,7 @@ class Answers:
         self._digests = digests
         self._attachments = attachments
         self._own_models = own_models
+        self._confirmations = confirmations
         self._conditions = conditions
         self._voting = threading.Lock()
 
@@ -116,6 +122,10 @@ class Answers:
                 return self._propose(inquiry, meant)
             case MeasureRest():
                 return self._measure_rest(inquiry)
+            case EvaluateInFull():
+                return self._evaluate_in_full(inquiry, meant)
+            case ExportFinding():
+                self._confirmations.export_place(inquiry, self._requests(inquiry), meant)
             case Stop():
                 self._stop_thread(inquiry)
             case DigestNow():
@@ -209,12 +219,26 @@ class Answers:
 
     def _measure_rest(self, inquiry: Inquiry) -> Next:
         """Of the newest request of the thread, all kinds."""
-        requests = [other.request_id for other in self._thread(inquiry) if other.request_id]
+        requests = self._requests(inquiry)
         if not requests:
             self._reply(inquiry, "answer", refusal.nothing_to_measure())
             return self._answered(inquiry)
         self._answered(inquiry)
         return Work.REST, [requests[-1], list(self._journal.request(requests[-1]).kinds)]
+
+    def _requests(self, inquiry: Inquiry) -> list[str]:
+        """Of the thread, newest last."""
+        return [other.request_id for other in self._thread(inquiry) if other.request_id]
+
+    def _evaluate_in_full(self, inquiry: Inquiry, meant: EvaluateInFull) -> Next:
+        round_id = self._confirmations.evaluate_place(inquiry, self._requests(inquiry), meant)
+        self._answered(inquiry)
+        return (Work.CONFIRM, [round_id]) if round_id else None
+
+    def evaluate(self, hypothesis_id: str, person: str, click: str) -> Next:
+        """A person clicked "Evaluate in full" on its card."""
+        round_id = self._confirmations.evaluate(hypothesis_id, person, click)
+        return (Work.CONFIRM, [round_id]) if round_id else None
 
     def approve(self, request_id: str, key: str, person: str) -> Next:
         """A person agreed to the cost of a team's model: the request that asked goes on."""
@@ -234,7 +258,7 @@ class Answers:
         self._sandbox.kill(wanted)
 
     def _stop_thread(self, inquiry: Inquiry) -> None:
-        at_work = self._at_work(inquiry)
+        at_work = [*self._at_work(inquiry), *self._confirmations.at_work(self._requests(inquiry))]
         for wanted in at_work:
             self.stop(wanted)
             self._reply(inquiry, f"stopping/{wanted}", stopping(request_id=wanted))

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from bot.answers import Answers
 from bot.attachments import Attachments
+from bot.confirmations import Confirmations
 from bot.digests import Digests
 from bot.home import Home
 from bot.investigation import Investigation
@@ -25,6 +26,7 @@ from bot.settings import Device, Settings
 from bot.slack import Slack
 from bot.views.conditions import Conditions, measuring
 from bot.workspace.server import Workspace
+from engine.confirm import Confirm
 from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
@@ -35,8 +37,10 @@ from sandbox.choose import gpu_is_there, open_sandbox, open_with_gpu
 from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
+from sandbox.share import Share
 from storage.database import open_database
 from storage.files import Files, SqlAttachments
+from storage.findings import SqlLedger
 from storage.inquiries import SqlInquiries
 from storage.journal import SqlJournal
 from storage.posts import SqlPosts
@@ -56,6 +60,8 @@ class Laboratory:
     evaluator: Evaluator
     models: tuple[LLM, ...]
     research: Research
+    ledger: SqlLedger
+    confirm: Confirm
     _closing: ExitStack
 
     @classmethod
@@ -70,13 +76,13 @@ class Laboratory:
             sandbox, device = sandbox_and_device(settings)
             closing.callback(sandbox.close)
             own = SqlOwnSuites(database)
-            evaluator = Evaluator(
-                sandbox=sandbox,
-                journal=journal,
-                secret=home.suite_secret(),
-                suites=suites_with(own),
-                device=device,
+            evaluator, patient = (
+                Evaluator(
+                    sandbox=each, journal=journal, secret=home.suite_secret(), suites=suites_with(own), device=device
+                )
+                for each in (sandbox, Share(sandbox))
             )
+            ledger = SqlLedger(database)
             models = models_of(settings)
             return cls(
                 settings=settings,
@@ -88,6 +94,8 @@ class Laboratory:
                 evaluator=evaluator,
                 models=models,
                 research=Research(journal=journal, sandbox=sandbox, evaluator=evaluator, models=models, kinds=KINDS),
+                ledger=ledger,
+                confirm=Confirm(journal=journal, ledger=ledger, evaluator=patient, kinds=KINDS),
                 _closing=closing.pop_all(),
             )
 
@@ -181,6 +189,16 @@ class Bot:
             conditions=lab.conditions,
             generators=[model.name for model in lab.models],
         )
+        confirmations = Confirmations(
+            confirm=lab.confirm,
+            ledger=lab.ledger,
+            research=lab.research,
+            journal=lab.journal,
+            inquiries=self.inquiries,
+            slack=slack,
+            conditions=lab.conditions,
+            by_itself=lab.settings.confirm,
+        )
         answers = Answers(
             journal=lab.journal,
             inquiries=self.inquiries,
@@ -198,11 +216,13 @@ class Bot:
                 kinds=KINDS,
                 parallel=lab.sandbox.parallel,
             ),
+            confirmations=confirmations,
             conditions=lab.conditions,
         )
         jobs = Jobs(
             answers=answers,
             investigation=investigation,
+            confirmations=confirmations,
             inquiries=self.inquiries,
             rotation=lab.rotation(),
             url=jobs_database(lab.settings),

@@ -13,19 +13,21 @@ from typing import Any
 import structlog
 from dbos import DBOS, SetWorkflowID
 
-from bot.answers import REQUEST_PREFIX, Answers, Next
+from bot.answers import REQUEST_PREFIX, Answers, Next, Work
+from bot.confirmations import Confirmations
 from bot.faults import explain
 from bot.investigation import Investigation
+from engine.confirm import PREFIX as ROUND_PREFIX
 from engine.research import BATCH, MEASURED_AT_ONCE
 from engine.rotation import Rotation
 from sandbox.errors import SandboxError
 from storage.inquiries import Inquiry, SqlInquiries, State
 
 APPLICATION_VERSION = (
-    "2"  # raise it when the order of steps changes: pending workflows of another version are not resumed
+    "3"  # raise it when the order of steps changes: pending workflows of another version are not resumed
 )
-ANSWERS, RESEARCH, LEARNING = "answers", "research", "learning"
-AT_ONCE = {ANSWERS: 8, RESEARCH: 2, LEARNING: 1}  # workflows of a queue in one process
+ANSWERS, RESEARCH, LEARNING, CONFIRMING = "answers", "research", "learning", "confirming"
+AT_ONCE = {ANSWERS: 8, RESEARCH: 2, LEARNING: 1, CONFIRMING: 1}  # workflows of a queue in one process
 POLLING_SECONDS = 0.2
 ATTEMPTS = 3  # of a step that failed through a fault of the sandbox
 
@@ -38,6 +40,7 @@ class Jobs:
         *,
         answers: Answers,
         investigation: Investigation,
+        confirmations: Confirmations,
         inquiries: SqlInquiries,
         rotation: Rotation,
         url: str,
@@ -45,6 +48,7 @@ class Jobs:
     ) -> None:
         self._answers = answers
         self._investigation = investigation
+        self._confirmations = confirmations
         self._inquiries = inquiries
         self._rotation = rotation
         self._closing = threading.Event()
@@ -60,6 +64,7 @@ class Jobs:
         bodies = (
             *(self.answer, self.try_as, self.approve, self.decline, self.research, self.rest, self.stop),
             *(self.vote, self.learn, self.digest, self.digest_off, self.rotate),
+            *(self.evaluate, self.export, self.confirm_promising, self.confirm),
         )
         self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
 
@@ -106,8 +111,10 @@ class Jobs:
         self._enqueue(ANSWERS, "stop", request_id, request_id)
 
     def receive_retry(self, clicked_at: str, failed: str) -> None:
-        """`failed` is a request's id, or an inquiry's that came to no request."""
-        if failed.startswith(REQUEST_PREFIX):
+        """`failed` is the id of a request, of a round of confirmation, or of an inquiry that came to no request."""
+        if failed.startswith(ROUND_PREFIX):
+            self._enqueue(CONFIRMING, "confirm", f"{failed}-again-{clicked_at}", failed)
+        elif failed.startswith(REQUEST_PREFIX):
             self._enqueue(RESEARCH, "research", f"{failed}-again-{clicked_at}", failed, [])
         else:
             self._enqueue(ANSWERS, "answer", f"{failed}-again-{clicked_at}", failed)
@@ -121,6 +128,12 @@ class Jobs:
 
     def receive_not_now(self, clicked_at: str, request_id: str, key: str, person: str) -> None:
         self._enqueue(ANSWERS, "decline", f"{request_id}-{clicked_at}", request_id, key, person)
+
+    def receive_evaluate(self, clicked_at: str, hypothesis_id: str, person: str) -> None:
+        self._enqueue(ANSWERS, "evaluate", f"{hypothesis_id}-{clicked_at}", hypothesis_id, person, clicked_at)
+
+    def receive_export(self, clicked_at: str, hypothesis_id: str) -> None:
+        self._enqueue(ANSWERS, "export", f"{hypothesis_id}-{clicked_at}", hypothesis_id, clicked_at)
 
     def receive_digest(self, key: str, channel: str) -> None:
         """`key` names the occasion, channel and local date: one digest each."""
@@ -152,8 +165,9 @@ class Jobs:
 
     def _go_on(self, inquiry_id: str, then: Next) -> None:
         if then:
-            work, (request_id, *rest) = then
-            self._enqueue(RESEARCH, work, f"{request_id}-{inquiry_id}", request_id, *rest)
+            work, (about, *rest) = then
+            queue = CONFIRMING if work == Work.CONFIRM else RESEARCH
+            self._enqueue(queue, work, f"{about}-{inquiry_id}", about, *rest)
 
     def research(self, request_id: str, notes: Sequence[str]) -> None:
         investigation = self._investigation
@@ -165,6 +179,7 @@ class Jobs:
         _step(investigation.rerun, request_id)
         _step(investigation.publish, request_id, 0)
         self._enqueue(LEARNING, "learn", request_id, _step(self._answers.kinds_of, request_id))
+        self._enqueue(ANSWERS, "confirm_promising", request_id, request_id)
 
     def rest(self, request_id: str, kinds: Sequence[str]) -> None:
         investigation = self._investigation
@@ -172,6 +187,27 @@ class Jobs:
             _step(investigation.measure, request_id, batch)
         _step(investigation.publish, request_id, 1)
         self._enqueue(LEARNING, "learn", "-".join((request_id, "rest", *kinds)), list(kinds))
+        self._enqueue(ANSWERS, "confirm_promising", "-".join((request_id, "rest", *kinds)), request_id)
+
+    def confirm_promising(self, request_id: str) -> None:
+        for round_id in _step(self._confirmations.plan_promising, request_id, str(DBOS.workflow_id)):
+            self._enqueue(CONFIRMING, "confirm", round_id, round_id)
+
+    def evaluate(self, hypothesis_id: str, person: str, clicked_at: str) -> None:
+        click = f"{hypothesis_id}-{clicked_at}"
+        self._go_on(click, _step(self._answers.evaluate, hypothesis_id, person, click))
+
+    def confirm(self, round_id: str) -> None:
+        confirmations = self._confirmations
+        family = _step(confirmations.prepare, round_id)
+        faults = {id: _step(confirmations.measure, round_id, id) for id in family}
+        for finding in _step(confirmations.decide, round_id, faults):
+            for part in _step(confirmations.parts_of, finding):
+                _step(confirmations.measure_part, finding, part)
+            _step(confirmations.explain, finding)
+
+    def export(self, hypothesis_id: str, clicked_at: str) -> None:
+        _step(self._confirmations.export, hypothesis_id, f"{hypothesis_id}-{clicked_at}")
 
     def stop(self, request_id: str) -> None:
         _step(self._answers.stop, request_id)
@@ -218,6 +254,8 @@ class Jobs:
     def _say_failed(self, workflow: str, arguments: Sequence[Any], job_id: str, what: str, advice: str) -> None:
         if workflow in ("research", "rest"):
             _step(self._investigation.fail, arguments[0], job_id, what, advice)
+        elif workflow == "confirm":
+            _step(self._confirmations.fail, arguments[0], job_id, what, advice)
         elif workflow in ("answer", "try_as"):
             _step(self._answers.fail, arguments[0], job_id, what, advice)
 

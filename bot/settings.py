@@ -206,6 +206,14 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000_000,
     )
+    confirm: int = _variable(
+        "CONJECTURE_CONFIRM",
+        "How many promising hypotheses of a request are evaluated in full by themselves; `0` waits to be asked.",
+        "a whole number from 0 to 20",
+        2,
+        ge=0,
+        le=20,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _variable(
         "CONJECTURE_LOG_LEVEL", "How much is logged.", "`debug`, `info`, `warning` or `error`", "info"
     )

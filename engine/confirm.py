@@ -36,6 +36,7 @@ from engine.verdict import Verdict
 from engine.winrate import LEAST_EFFECT_ERROR, Yardstick, loss_of, relative_differences
 from sandbox.guest.components.kind import Kind
 
+PREFIX = "c-"  # of the ids of rounds
 MARGIN = 0.01
 SEEDS = 8  # of each round
 FIRST_SEED = 2_000_000_000  # from here on seeds belong to confirmations: nothing else ever draws one
@@ -99,7 +100,7 @@ class Confirm:
 
         Whether one was confirmed before is for the caller to ask: see `earlier`. Raises UnknownThing.
         """
-        id = f"c-{hashlib.sha256(occasion.encode()).hexdigest()[:8]}"
+        id = self.round_id(occasion)
         first = self._journal.hypothesis(hypothesis_ids[0])
         suite = self._suite(first.kind)
         for _ in range(PLANNING_ATTEMPTS):
@@ -127,6 +128,9 @@ class Confirm:
             if self._ledger.plan(planned):
                 return planned
         raise EngineError(f"the confirmation {id} could not be planned: others were planned {PLANNING_ATTEMPTS} times")
+
+    def round_id(self, occasion: str) -> str:
+        return f"{PREFIX}{hashlib.sha256(occasion.encode()).hexdigest()[:8]}"
 
     def earlier(self, hypothesis_id: str) -> tuple[Round, Confirmation | None] | None:
         """The round in which this component was, or is, confirmed: under this id, or written in another way.

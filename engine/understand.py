@@ -136,14 +136,14 @@ def understand(
 
 def _in_place(typed: str, low: str, kinds: Mapping[str, Kind]) -> EvaluateInFull | ExportFinding | None:
     """What is to be done with one place of a ranking."""
-    meant = {_IN_FULL: EvaluateInFull, _FULLY: EvaluateInFull, _EXPORT: ExportFinding}
-    found = next(((match, make) for form, make in meant.items() if (match := form.fullmatch(low))), None)
+    evaluate, export = _IN_FULL.fullmatch(low) or _FULLY.fullmatch(low), _EXPORT.fullmatch(low)
+    found = evaluate or export
     if found is None:
         return None
-    match, make = found
-    word = match["word"]
-    number = int(match["digits"]) if match["digits"] else (_ORDINALS + _CARDINALS).index(word) % len(_ORDINALS) + 1
-    return make(place=number, kind=_named(typed, kinds))
+    digits, word = found["digits"], found["word"]
+    place = int(digits) if digits else (_ORDINALS + _CARDINALS).index(word) % len(_ORDINALS) + 1
+    kind = _named(typed, kinds)
+    return EvaluateInFull(place=place, kind=kind) if evaluate else ExportFinding(place=place, kind=kind)
 
 
 def _named(typed: str, kinds: Mapping[str, Kind]) -> str | None:

@@ -10,6 +10,7 @@ from slack_bolt import Ack, App
 from bot.jobs import Jobs
 from bot.views.digest import DIGEST_OFF
 from bot.views.failed import RETRY
+from bot.views.finding import EVALUATE_IN_FULL, EXPORT_FINDING
 from bot.views.hypothesis_card import VOTE, read_vote
 from bot.views.own_model import APPROVE, NOT_NOW, read_value
 from bot.views.progress import STOP
@@ -52,6 +53,14 @@ def register(app: App, *, jobs: Jobs) -> None:
         jobs.receive_not_now(action["action_ts"], *read_value(action["value"]), body["user"]["id"])
         ack()
 
+    def evaluate(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_evaluate(action["action_ts"], action["value"], body["user"]["id"])
+        ack()
+
+    def export(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_export(action["action_ts"], action["value"])
+        ack()
+
     def digest_off(ack: Ack, body: Body, action: Action) -> None:
         jobs.receive_digest_off(action["action_ts"], action["value"])
         ack()
@@ -59,6 +68,8 @@ def register(app: App, *, jobs: Jobs) -> None:
     app.action(VOTE)(vote)
     app.action(MEASURE_REST)(measure_rest)
     app.action(STOP)(stop)
+    app.action(EVALUATE_IN_FULL)(evaluate)
+    app.action(EXPORT_FINDING)(export)
     app.action(RETRY)(retry)
     app.action(TRY_AS)(try_as)
     app.action(DIGEST_OFF)(digest_off)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.views import figures
-from bot.views.block_kit import CODE_LIMIT, code, context, feedback, header, message, section
+from bot.views.block_kit import CODE_LIMIT, actions, code, context, feedback, header, message, section
 from bot.views.conditions import few
 from bot.views.figures import count
+from bot.views.finding import evaluate_button
 from bot.views.message import Block, Message, escape, one_line, size
 from engine.budget import added_share
 from engine.ranking import Matched, Place
@@ -50,6 +51,7 @@ def hypothesis_card(place: Place, kind: Kind, *, rank: str | None = None, own_mo
             context(f"The code is cut here; the whole module is in the attached `{escape(module_name(place))}`.")
         )
     blocks.append(context(_origin(place)))
+    blocks.append(actions(evaluate_button(hypothesis.id)))
     blocks.append(feedback(VOTE, f"up {hypothesis.id}", f"down {hypothesis.id}"))
     return message(*blocks, request_id=hypothesis.request_id)
 
