@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from sandbox.guest.protocol import read_exactly
 from sandbox.image import CODE, DOCKER_ERRORS, LABEL, SITE, ensure_image
 from sandbox.inspection import refuse_if_open
 from sandbox.pool import JOBS_PER_WORKER, Pool
-from sandbox.process import ACTIONS, ENVIRONMENT, boot
+from sandbox.process import ACTIONS, ENVIRONMENT, FORK_SERVER, boot
 
 SECCOMP = Path(__file__).parent / "seccomp.json"
 API_SECONDS = 30
@@ -60,8 +60,9 @@ class DockerSandbox:
             owners.remove_orphans(self._client, owner)
             image = ensure_image(self._client)
             settings = hardened(self._client, self._parallel, limits or Limits(), runtime, gpu=gpu)
+            server = boot("python3", [CODE, SITE], FORK_SERVER, Mode.DOCKER, actions, "/tmp")
             self._pool = Pool(
-                lambda: ContainerChannel(self._client, image, settings, owners.labels(owner), actions),
+                lambda: ContainerChannel(self._client, image, settings, owners.labels(owner), server),
                 level=self._level,
                 workers=1,
                 slots=self._parallel,
@@ -154,20 +155,24 @@ class ContainerChannel:
     """A container: frames on the attached stream, which the engine splits into stdout and stderr."""
 
     def __init__(
-        self, client: docker.DockerClient, image: str, settings: dict[str, Any], labels: dict[str, str], actions: str
+        self,
+        client: docker.DockerClient,
+        image: str,
+        settings: dict[str, Any],
+        labels: dict[str, str],
+        arguments: Sequence[str],
     ) -> None:
-        """Raises SandboxBroken when the engine does not start it."""
+        """arguments: the command to run. Raises SandboxBroken when the engine does not start it."""
         self._client = client
         self._words = bytearray()
         self._ready = b""
         self._closing = threading.Lock()
         self._closed = False
         self._id: str | None = None
-        arguments = boot("python3", [CODE, SITE], "sandbox.guest.__main__", Mode.DOCKER, actions, "/tmp")
         try:
             created = client.api.create_container(
                 image,
-                command=arguments,
+                command=list(arguments),
                 entrypoint="",
                 environment=ENVIRONMENT,
                 user="0:0",

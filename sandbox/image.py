@@ -1,8 +1,9 @@
-"""The image that candidates run in: named by what is in it, built when it is not there.
+"""The images that foreign code runs in: named by what is in them, built when they are not there.
 
 Two layers of names. `conjecture-sandbox:packages-<digest>` holds Python, torch and numpy: minutes to build, once a
-torch version. `conjecture-sandbox:<digest>` adds the guest's code: about a second, whenever that has changed. So the
-name always tells the code, and an image that was built from other code is never used.
+torch version; `conjecture-sandbox:experiment-<digest>` adds scikit-learn, SciPy and pandas to it, for whole scripts.
+`conjecture-sandbox:<digest>` adds the guest's code to either: about a second, whenever that has changed. So the name
+always tells the code, and an image that was built from other code is never used.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -33,6 +36,7 @@ BASE = "debian:bookworm-slim"
 BASE_PYTHON = (3, 11)
 CODE = "/opt/conjecture/code"
 SITE = "/opt/conjecture/site"
+SCIENCES = "/opt/conjecture/sciences"
 LABEL = "conjecture.sandbox"
 DOCKER_ERRORS = (DockerException, RequestException, OSError)
 BUILD_SECONDS = 1800
@@ -40,13 +44,34 @@ BUILD_SECONDS = 1800
 Say = Callable[[str], None]
 
 
-def image_name() -> str:
-    return f"{REPOSITORY}:{_digest(packages_name().encode(), *_guest_bytes())}"
+class Target(StrEnum):
+    """What an image is for, by the name of its stage in the Dockerfile."""
+
+    COMPONENT = "component"
+    EXPERIMENT = "experiment"
 
 
-def packages_name() -> str:
-    versions = [f"{name}=={_installed(name)}" for name in ("torch", "numpy")]
-    return f"{REPOSITORY}:packages-{_digest(DOCKERFILE.read_bytes(), base().encode(), *map(str.encode, versions))}"
+PACKAGES = {Target.COMPONENT: ("torch", "numpy"), Target.EXPERIMENT: ("scikit-learn", "scipy", "pandas")}
+
+
+def image_name(target: Target = Target.COMPONENT) -> str:
+    return f"{REPOSITORY}:{_digest(packages_name(target).encode(), *_guest_bytes())}"
+
+
+def packages_name(target: Target = Target.COMPONENT) -> str:
+    versions = [f"{name}=={_installed(name)}".encode() for name in PACKAGES[target]]
+    if target is Target.EXPERIMENT:
+        return f"{REPOSITORY}:experiment-{_digest(_stages(target), *versions)}"
+    return f"{REPOSITORY}:packages-{_digest(_stages(target), base().encode(), *versions)}"
+
+
+def _stages(target: Target) -> bytes:
+    """The part of the Dockerfile that is the target's own. The engine's builder would run everything that precedes it,
+    so that part of `experiment` begins from the image that the other has made."""
+    component, found, experiment = DOCKERFILE.read_text().partition("FROM component AS sciences")
+    if target is Target.COMPONENT:
+        return component.encode()
+    return (found + experiment).replace("FROM component ", f"FROM {packages_name()} ").encode()
 
 
 def base() -> str:
@@ -62,23 +87,32 @@ def has_image(client: docker.DockerClient, name: str) -> bool:
     return True
 
 
-def ensure_image(client: docker.DockerClient, *, packages: bool = False, say: Say = lambda line: None) -> str:
+def ensure_image(
+    client: docker.DockerClient,
+    target: Target = Target.COMPONENT,
+    *,
+    packages: bool = False,
+    say: Say = lambda line: None,
+) -> str:
     """The name of the image that fits this code; built when it is missing.
 
-    packages: also build the layer with torch, which takes minutes and may download; without it, a missing one is
+    packages: also build the layers with packages, which takes minutes and may download; without it, a missing one is
     SandboxUnavailable, as is a build that fails.
     """
-    name = image_name()
+    name = image_name(target)
     if has_image(client, name):
         return name
-    below = packages_name()
+    below = packages_name(target)
     if not has_image(client, below):
         if not packages:
             raise SandboxUnavailable(f"the sandbox image {below} has not been built; run `make setup`")
-        fill_wheelhouse(say)
+        if target is not Target.COMPONENT:
+            ensure_image(client, packages=True, say=say)
+        fill_wheelhouse(target, say)
         say(f"building {below} on {base()}")
-        context = [("Dockerfile", DOCKERFILE.read_bytes()), *_files(WHEELS, "wheels", "*.whl")]
-        _build(client, below, context, say, buildargs={"BASE": base()})
+        wheels = _files(WHEELS / target, f"wheels/{target}", "*.whl")
+        buildargs = {"BASE": base()} if target is Target.COMPONENT else {}
+        _build(client, below, [("Dockerfile", _stages(target)), *wheels], say, buildargs=buildargs)
         client.images.prune(filters={"dangling": True, "label": f"{LABEL}=stage"})  # what the build has copied from
     say(f"adding the guest's code: {name}")
     compile_all = f"python3 -m compileall -q --invalidation-mode unchecked-hash {CODE}"
@@ -87,29 +121,42 @@ def ensure_image(client: docker.DockerClient, *, packages: bool = False, say: Sa
     return name
 
 
-def fill_wheelhouse(say: Say = lambda line: None) -> None:
-    """Let pip download, from wherever it is configured to, the torch and numpy that are installed here."""
-    torch, numpy = _installed("torch"), _installed("numpy")
-    if list(WHEELS.glob(f"torch-{torch}-*.whl")):
+def fill_wheelhouse(target: Target, say: Say = lambda line: None) -> None:
+    """Let pip download, from wherever it is configured to, the versions that are installed here."""
+    same_python = sys.version_info[:2] == BASE_PYTHON
+    exact = PACKAGES[target] if same_python else PACKAGES[target][:1]  # of others, what that Python can have
+    versions = {name: _installed(name) for name in exact}
+    wheels = WHEELS / target
+    if all(list(wheels.glob(f"{name.replace('-', '_')}-{version}-*.whl")) for name, version in versions.items()):
         return
-    say(f"downloading torch {torch} and numpy into {WHEELS}")
-    WHEELS.mkdir(exist_ok=True)
-    for stale in WHEELS.glob("*.whl"):
+    say(f"downloading {', '.join(PACKAGES[target])} into {wheels}")
+    wheels.mkdir(parents=True, exist_ok=True)
+    for stale in wheels.glob("*.whl"):
         stale.unlink()
-    wanted = [f"torch=={torch}", f"numpy=={numpy}"]
-    if sys.version_info[:2] != BASE_PYTHON:
-        version = ".".join(map(str, BASE_PYTHON))
-        machine = os.uname().machine
-        platforms = [f"manylinux{tag}_{machine}" for tag in ("_2_28", "_2_27", "_2_17", "2014")]
-        wanted = [f"torch=={torch}", "numpy", "--python-version", version, "--implementation", "cp"]
-        wanted += [word for platform in platforms for word in ("--platform", platform)]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(WHEELS)]
-    done = subprocess.run([*command, *wanted], capture_output=True, text=True, check=False)
+    wanted = [f"{name}=={versions[name]}" if name in versions else name for name in PACKAGES[target]]
+    if same_python and "numpy" not in PACKAGES[target]:
+        wanted.append(f"numpy=={_installed('numpy')}")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(wheels)]
+    options = [] if same_python else _for_base_python()
+    done = subprocess.run([*command, *wanted, *options], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SandboxUnavailable(
-            f"pip could not download torch {torch} for the sandbox image: {done.stderr.strip()[-500:]} "
+            f"pip could not download {', '.join(wanted)} for the sandbox image: {done.stderr.strip()[-500:]} "
             "Check the network and pip's configuration, then run `make setup` again."
         )
+    if target is not Target.COMPONENT:
+        below = {wheel.name.partition("-")[0] for wheel in (WHEELS / Target.COMPONENT).glob("*.whl")}
+        for wheel in wheels.glob("*.whl"):
+            if wheel.name.partition("-")[0] in below:
+                wheel.unlink()  # it is in the image already
+
+
+def _for_base_python() -> list[str]:
+    version = ".".join(map(str, BASE_PYTHON))
+    machine = os.uname().machine
+    platforms = [f"manylinux{tag}_{machine}" for tag in ("_2_28", "_2_27", "_2_24", "_2_17", "2014")]
+    options = ["--python-version", version, "--implementation", "cp"]
+    return options + [word for platform in platforms for word in ("--platform", platform)]
 
 
 def _build(
@@ -193,7 +240,7 @@ def _digest(*parts: bytes) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m sandbox.image build`: exit 0 when the image is there, 1 with advice when it cannot be made."""
+    """`python -m sandbox.image build`: exit 0 when the images are there, 1 with advice when one cannot be made."""
     if arguments != ["build"]:
         print("usage: python -m sandbox.image build", file=sys.stderr)
         return 2
@@ -204,11 +251,11 @@ def main(arguments: list[str]) -> int:
         print(f"no Docker engine answers ({error}); the sandbox without Docker will be used", file=sys.stderr)
         return 1
     try:
-        name = ensure_image(client, packages=True, say=lambda line: print(line, flush=True))
+        names = [ensure_image(client, target, packages=True, say=partial(print, flush=True)) for target in Target]
     except SandboxUnavailable as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"sandbox image {name} is ready")
+    print(f"sandbox images {' and '.join(names)} are ready")
     return 0
 
 

@@ -23,6 +23,7 @@ from sandbox.worker import WorkerLost
 
 GUEST = Path(__file__).parent / "guest"
 ACTIONS = "sandbox.guest.actions"
+FORK_SERVER = "sandbox.guest.__main__"
 INSIDE = "/opt/conjecture"
 # What the guest imports: torch and what torch needs. Each is looked up, since they may lie in several places.
 PACKAGES = ("torch", "numpy", "typing_extensions", "sympy", "mpmath", "networkx", "jinja2", "markupsafe", "fsspec")
@@ -52,7 +53,7 @@ class ProcessSandbox:
         mode, home = MODES[level], self._home
         together = mode is Mode.NAMESPACES
         self._pool = Pool(
-            lambda: ProcessChannel(command(mode, home, actions)),
+            lambda: ProcessChannel(command(mode, home, FORK_SERVER, actions)),
             level=level,
             workers=1 if together else self._parallel,
             slots=self._parallel if together else 1,
@@ -150,15 +151,16 @@ class ProcessChannel:
                 del self._words[:-KEPT_ERRORS]
 
 
-def command(mode: Mode, home: Path, actions: str) -> list[str]:
-    """The command that starts a fork server. In namespaces it first builds its view, from code outside of it."""
+def command(mode: Mode, home: Path, module: str, *arguments: str, packages: Sequence[str] = PACKAGES) -> list[str]:
+    """The command that starts `module` with MODE, `arguments` and the root for scratch directories, and with `packages`
+    to import. In namespaces it first builds its view, from code outside of it."""
     python = os.path.realpath(sys.executable)
+    sites = site_directories(packages)
     if mode is Mode.NAMESPACES:
-        sites = site_directories()
         inside = [f"{INSIDE}/site{number}" for number in range(len(sites))]
         plan = {
             "binds": [*binds(python, sites, inside), (str(_code(home)), f"{INSIDE}/code")],
-            "command": boot(python, [f"{INSIDE}/code", *inside], "sandbox.guest.__main__", mode, actions, "/tmp"),
+            "command": boot(python, [f"{INSIDE}/code", *inside], module, mode, *arguments, "/tmp"),
             "environment": ENVIRONMENT,
         }
         return boot(python, [str(_code(home))], "sandbox.guest.namespaces", json.dumps(plan))
@@ -167,7 +169,7 @@ def command(mode: Mode, home: Path, actions: str) -> list[str]:
     if os.geteuid() == 0:  # jobs then have uids of their own; names are random, and Landlock hides the neighbours
         home.chmod(0o711)
         scratch.chmod(0o1777)
-    return boot(python, [str(_code(home)), *site_directories()], "sandbox.guest.__main__", mode, actions, str(scratch))
+    return boot(python, [str(_code(home)), *sites], module, mode, *arguments, str(scratch))
 
 
 def namespaces_refused() -> str | None:
@@ -196,10 +198,10 @@ def _code(home: Path) -> Path:
     return code
 
 
-def site_directories() -> list[str]:
-    """Where the packages that the guest imports are installed. Raises SandboxUnavailable without torch."""
+def site_directories(packages: Sequence[str] = PACKAGES) -> list[str]:
+    """Where those of `packages` that are there are installed. Raises SandboxUnavailable without torch."""
     found = []
-    for package in PACKAGES:
+    for package in packages:
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.origin is not None:
             place = Path(spec.origin).parent

@@ -17,9 +17,11 @@ import contextlib
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from glob import glob
+from pathlib import Path
 
 from . import landlock, linux, namespaces, seccomp
 
@@ -27,6 +29,7 @@ MIB = 1 << 20
 NICENESS = 10  # of a job: whoever answers people, and the fork server, come first
 SPARE_PROCESSES = 8  # above the limit, so that the fork server can see that it is passed
 ALLOCATOR_SLACK_MIB = 256  # address space that malloc and threads reserve but hardly use
+CPUINFO = "/proc/cpuinfo"  # torch reads it as it is loaded, to choose its instructions
 DEVICES = tuple(f"/dev/{name}" for name in namespaces.DEVICES)
 
 
@@ -86,8 +89,11 @@ def _libraries() -> tuple[str, ...]:
     return (*fixed, os.path.join(sys.base_prefix, "lib"), *(path for path in sys.path if os.path.isabs(path)))
 
 
-def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance) -> None:
-    """Called once, in the fork, as its first act. Afterwards the process may be handed hostile code."""
+def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance, *, inputs: str | None = None) -> None:
+    """Called once, in the fork, as its first act. Afterwards the process may be handed hostile code.
+
+    inputs: a folder that the fork server has laid out beside `scratch`, and that may be read.
+    """
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")  # when memory runs out the kernel ends a job, never the fork server
     if within.mode is not Mode.DOCKER:  # a container has its share of the processor from outside, see container.py
@@ -96,7 +102,7 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance) -> N
     shares_uid = not within.own_uids and within.mode is not Mode.NAMESPACES
     tasks = _tasks_of_operator() if shares_uid else 0
     if within.mode is Mode.NAMESPACES:
-        _own_view(within, uid, allowance)
+        _own_view(within, uid, allowance, inputs)
     _limit(allowance, data_bytes, tasks)
     if within.own_uids:
         os.setgroups([])
@@ -112,13 +118,15 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance) -> N
     os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin")
     if within.landlock:
         gpus = glob("/dev/nvidia*") if within.mode is Mode.DOCKER else []  # what the container was given, if anything
-        landlock.restrict(readable=within.readable, writable=(*DEVICES, *gpus), scratch=scratch)
+        readable = within.readable if inputs is None else (*within.readable, inputs)
+        landlock.restrict(readable=readable, writable=(*DEVICES, *gpus), scratch=scratch)
     if within.program is not None:
         seccomp.install(within.program)
 
 
-def _own_view(within: Boundary, uid: int, allowance: Allowance) -> None:
-    """Mounts and IPC of its own: a sized /tmp that vanishes with the job, and no /proc."""
+def _own_view(within: Boundary, uid: int, allowance: Allowance, inputs: str | None) -> None:
+    """Mounts and IPC of its own: a sized /tmp that vanishes with the job, and no /proc. `inputs` lie in the fork
+    server's /tmp, which is then kept, but may only be read."""
     if within.own_uids:
         linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWIPC)
     else:
@@ -126,9 +134,21 @@ def _own_view(within: Boundary, uid: int, allowance: Allowance) -> None:
         namespaces.map_alone("0 0 1\n", "0 0 1\n")
         uid = 0
     flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-    sized = f"size={allowance.disk_mib}m,nr_inodes=4k,mode=0700,uid={uid},gid={uid}"
-    linux.mount("tmpfs", "/tmp", "tmpfs", flags, sized)
-    linux.mount("tmpfs", "/proc", "tmpfs", flags | linux.MS_RDONLY, "size=4k,nr_inodes=1,mode=0555")
+    if inputs is None:
+        sized = f"size={allowance.disk_mib}m,nr_inodes=4k,mode=0700,uid={uid},gid={uid}"
+        linux.mount("tmpfs", "/tmp", "tmpfs", flags, sized)
+    else:
+        linux.mount(inputs, inputs, "", linux.MS_BIND)
+        linux.mount("none", inputs, "", linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | flags)
+    _hide_processes(flags, shown=[] if inputs is None else [CPUINFO])
+
+
+def _hide_processes(flags: int, shown: Sequence[str]) -> None:
+    contents = {path: Path(path).read_bytes() for path in shown}
+    linux.mount("tmpfs", "/proc", "tmpfs", flags, f"size=1m,nr_inodes={1 + len(shown)},mode=0555")
+    for path, content in contents.items():
+        Path(path).write_bytes(content)
+    linux.mount("none", "/proc", "", linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | flags)
 
 
 def _data_bytes() -> int:
