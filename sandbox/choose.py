@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from sandbox.container import DockerSandbox
 from sandbox.errors import SandboxError, SandboxUnavailable
 from sandbox.execution import Level, Sandbox
 from sandbox.process import ACTIONS, ProcessSandbox
+from sandbox.workspace import WorkspaceSandbox
+from sandbox.workspace_sandbox import with_docker, with_processes
 
+Opened = TypeVar("Opened")
 PREFERENCES = ("auto", "docker", "process", "unsafe")
 ADVICE = (
     "Install Docker and let this user use it (strongest), or allow user namespaces (`sysctl "
@@ -34,21 +39,40 @@ def open_sandbox(
     actions: the guest's module with ACTIONS, "-" for none but the built-in ones.
     Raises SandboxUnavailable, with advice, when there is none, ValueError for an unknown preference.
     """
+    return _strongest(
+        preference,
+        lambda: DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions),
+        lambda level: ProcessSandbox(level=level, parallel=parallel, actions=actions),
+    )
+
+
+def open_workspaces(
+    preference: str = "auto", *, parallel: int = 1, runtime: str | None = None, owner: str = ""
+) -> WorkspaceSandbox:
+    """Where whole scripts run, `parallel` at once; chosen and refused as `open_sandbox` does."""
+    return _strongest(
+        preference,
+        lambda: with_docker(parallel=parallel, runtime=runtime, owner=owner),
+        lambda level: with_processes(level=level, parallel=parallel),
+    )
+
+
+def _strongest(preference: str, docker: Callable[[], Opened], process: Callable[[Level], Opened]) -> Opened:
     if preference not in PREFERENCES:
         raise ValueError(f"sandbox preference {preference!r}; expected one of {', '.join(PREFERENCES)}")
     if preference == "unsafe":
-        return ProcessSandbox(level=Level.UNSAFE, parallel=parallel, actions=actions)
+        return process(Level.UNSAFE)
     if preference == "docker":
-        return DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions)
+        return docker()
     reasons = []
     if preference == "auto":
         try:
-            return DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions)
+            return docker()
         except SandboxError as error:
             reasons.append(f"docker: {error}")
     for level in (Level.NAMESPACES, Level.LANDLOCK):
         try:
-            return ProcessSandbox(level=level, parallel=parallel, actions=actions)
+            return process(level)
         except SandboxError as error:
             reasons.append(f"{level}: {error}")
     raise SandboxUnavailable(f"this machine offers no sandbox. {ADVICE} What was tried: {' | '.join(reasons)}")

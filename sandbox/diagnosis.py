@@ -6,10 +6,12 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker
+
 from sandbox.container import GVISOR, connect
 from sandbox.errors import SandboxError
 from sandbox.guest import landlock, seccomp
-from sandbox.image import DOCKER_ERRORS, has_image, image_name, packages_name
+from sandbox.image import DOCKER_ERRORS, Target, has_image, image_name, packages_name
 from sandbox.process import namespaces_refused
 
 DOCTOR_SECONDS = 5
@@ -45,16 +47,20 @@ def _docker() -> list[Fact]:
         detail=f"runtimes: {', '.join(runtimes)}",
         advice=None if GVISOR in runtimes else f"Optional: install {GVISOR} and register it as a runtime with Docker.",
     )
-    # The layer with the guest's code is added in a second whenever it is missing; the one below is what takes time.
-    ready = has_image(client, image_name()) or has_image(client, packages_name())
+    images = [_image(client, "sandbox image", Target.COMPONENT), _image(client, "experiment image", Target.EXPERIMENT)]
     client.close()
-    image = Fact(
-        name="sandbox image",
+    return [engine, *images, gvisor]
+
+
+def _image(client: docker.DockerClient, name: str, target: Target) -> Fact:
+    # The layer with the guest's code is added in a second whenever it is missing; the one below is what takes time.
+    ready = has_image(client, image_name(target)) or has_image(client, packages_name(target))
+    return Fact(
+        name=name,
         works=ready,
-        detail=image_name() if ready else packages_name(),
+        detail=image_name(target) if ready else packages_name(target),
         advice=None if ready else "Run `make setup` to build it.",
     )
-    return [engine, image, gvisor]
 
 
 def _namespaces() -> Fact:
