@@ -15,6 +15,7 @@ from bot.views.failed import failed
 from bot.views.message import Message
 from bot.views.progress import Ending
 from engine.confirm import Confirm
+from engine.dropin import drop_in, module_name, zipped
 from engine.finding import Confirmation, Round
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal
@@ -214,7 +215,17 @@ class Confirmations:
     # --- exporting
 
     def export(self, hypothesis_id: str, occasion: str) -> None:
-        pass
+        """Post a finding as a zip file, or say that it is none."""
+        hypothesis = self._journal.hypothesis(hypothesis_id)
+        thread, kind = self._thread(hypothesis.request_id), KINDS[hypothesis.kind]
+        evidence = self._confirm.evidence(hypothesis_id, self._conditions(kind.name, FULL.name).measuring.metric)
+        if evidence is None:
+            self._slack.post(f"{occasion}/answer", *thread, finding.not_a_finding(hypothesis.title))
+            return
+        name = f"{module_name(hypothesis.title, kind.name)}-{hypothesis_id}.zip"
+        title = f"{hypothesis.title or 'untitled'} as a drop-in"
+        self._slack.attach(f"{occasion}/zip", *thread, zipped(drop_in(evidence, kind)), name, title)
+        self._slack.post(f"{occasion}/answer", *thread, finding.exported(hypothesis.title, name))
 
     def fail(self, round_id: str, job_id: str, what: str, advice: str) -> None:
         """A fault of ours: the round stays open, and trying again goes on with it."""

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 import numpy as np
 from scipy.stats import t as student
 
+from engine.dropin import Evidence
 from engine.errors import EngineError
 from engine.evaluate import Evaluator
 from engine.finding import Closing, Confirmation, Round
@@ -254,6 +255,28 @@ class Confirm:
         planned = self._ledger.round(round_id)
         suite = self._suite(planned.kind, planned.epoch)
         return self._evaluator.baseline_trials(planned.kind, planned.seeds, suite)
+
+    def evidence(self, hypothesis_id: str, metric: str) -> Evidence | None:
+        """All about a finding; None: it is none. `metric` in words. Raises UnknownThing."""
+        hypothesis = self._journal.hypothesis(hypothesis_id)
+        planned, found = outcome_of(hypothesis_id, self._ledger.rounds()) or (None, None)
+        score = planned and self._score(planned, hypothesis_id)
+        if planned is None or found is None or score is None or not found.finding:
+            return None
+        scores = [one for one in self._journal.scores(hypothesis.request_id) if one.hypothesis_id == hypothesis_id]
+        baselines = self.baseline_trials(planned.id)
+        return Evidence(
+            hypothesis=hypothesis,
+            verdict=self._verdict(hypothesis),
+            planned=planned,
+            found=found,
+            screened=[one for one in scores if (one.suite, one.seeds) != (score.suite, score.seeds)],
+            score=score,
+            baselines=baselines,
+            origin=self._ledger.origin(hypothesis_id),
+            metric=metric,
+            torch_version=next((one.torch_version for one in baselines), "not known"),
+        )
 
     def _score(self, planned: Round, hypothesis_id: str) -> Score | None:
         identity = self._evaluator.identity(planned.kind, self._suite(planned.kind, planned.epoch))

@@ -12,11 +12,12 @@ from bot.app import Laboratory
 from bot.commands.reporting import UsageError, advised, log_to_stderr
 from bot.settings import read_settings
 from bot.views.ranking_json import as_json
+from engine.dropin import drop_in
 from engine.errors import UnknownThing
 from engine.evaluate import AnySuite
 from engine.hypothesis import Hypothesis
 from engine.score import BaselineTrials, Score
-from engine.suite import GRID_SEEDS, SELECTION_SEEDS, Suite
+from engine.suite import FULL, GRID_SEEDS, SELECTION_SEEDS, Suite
 from engine.verdict import Verdict
 from sandbox.guest.components.kinds import KINDS
 
@@ -45,6 +46,33 @@ def export(request_id: str, out: Path) -> int:
         out.write_text(json.dumps(told, indent=1, ensure_ascii=False, default=str))
         print(f"{out}: {len(told['hypotheses'])} hypotheses, {len(told['baselines'])} baseline runs", file=sys.stderr)
     return outcome.exit_code
+
+
+def export_finding(hypothesis_id: str, out: Path) -> int:
+    """Write a finding as a module with its test, evidence and description into a folder."""
+    with advised() as outcome:
+        log_to_stderr("error")
+        laboratory = Laboratory.open(read_settings(slack=False))
+        try:
+            kind = KINDS[hypothesis_named(laboratory, hypothesis_id).kind]
+            metric = laboratory.conditions(kind.name, FULL.name).measuring.metric
+            found = laboratory.confirm.evidence(hypothesis_id, metric)
+        finally:
+            laboratory.close()
+        if found is None:
+            raise UsageError(f"{hypothesis_id} is not a finding; only what was confirmed is exported.")
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in drop_in(found, kind).items():
+            (out / name).write_bytes(data)
+            print(out / name, file=sys.stderr)
+    return outcome.exit_code
+
+
+def hypothesis_named(laboratory: Laboratory, hypothesis_id: str) -> Hypothesis:
+    try:
+        return laboratory.journal.hypothesis(hypothesis_id)
+    except UnknownThing as error:
+        raise UsageError(f"No hypothesis {hypothesis_id!r} is recorded in {laboratory.settings.home}.") from error
 
 
 def evidence(laboratory: Laboratory, request_id: str) -> dict[str, Any]:

@@ -39,10 +39,6 @@ def which_kind(kinds: str, example: str) -> Message:
     return message(section(told))
 
 
-def not_a_finding(title: str, *, place: str = "") -> Message:
-    again = f" `evaluate {escape(place)} in full` tests it." if place else ""
-    return message(
-        section(
-            f"*{escape(title or 'untitled', 150)}* is not a finding, and only what was confirmed is exported.{again}"
-        )
-    )
+def not_a_finding(title: str) -> Message:
+    told = f"*{escape(title or 'untitled', 150)}* is not a finding, and only what was confirmed is exported."
+    return message(section(f"{told} `evaluate 1 in full` tests what stands first."))
