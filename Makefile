@@ -29,7 +29,7 @@ check: .venv/.tools
 	$(BIN)/mypy
 
 test: setup .venv/.tools  ## the default suite, under ten minutes on two cores
-	$(BIN)/pytest -m "not long and not study"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not study"
 
 test-long: setup .venv/.tools  ## soaks and kill series
 	$(BIN)/pytest -m long --timeout 3000

@@ -6,7 +6,8 @@ Every hypothesis of the kind's catalogue is trained on K seeds (32). Each K / 2 
 of them are one screening of the whole catalogue, with intervals and shrinkage as the product makes them. Printed is how
 often the interval of a screening holds the value on all K seeds: over all hypotheses, and over the ten that stand on
 top of that screening, which luck has favoured. Beside it the A/A test: how often a baseline that was trained again, on
-seeds other than those of what it is held against, comes out as promising.
+seeds other than those of what it is held against, comes out as promising; and its opposite: how often an accepted best
+baseline and its like do (STRONG), withheld from the baselines and screened like any hypothesis.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 
 TOP = 10
+STRONG = ("GELU", "SiLU", "Mish")  # much alike, so all are withheld while one is tried
 RATES = ("b_wr", "bsota_wr", "effect")
 
 
@@ -41,6 +43,7 @@ class Coverage:
     top: dict[str, float]
     bias_of_top: dict[str, float]  # mean of what the top ten show minus what they have on all seeds
     placebos_promising: float  # share of the A/A tests
+    withheld_promising: dict[str, float]  # share of the screenings, for each of STRONG; empty for other kinds
     hypotheses: int
     screenings: int
     placebos: int
@@ -73,6 +76,7 @@ def words(kind: Kind, found: Coverage) -> str:
     for name in found.all:
         bias = f", bias {found.bias_of_top[name]:+.4f}"
         lines.append(f"{name:10} all {found.all[name]:.3f}   top ten {found.top[name]:.3f}{bias}")
+    lines += [f"{name}, withheld: {share:.3f} promising" for name, share in found.withheld_promising.items()]
     return "\n".join([*lines, f"A/A: {found.placebos_promising:.3f} of {found.placebos} promising"])
 
 
@@ -82,6 +86,7 @@ def coverage(suite: Suite, seeds: Sequence[int], arms: Arms, baselines: Arms, se
     truth = read(suite, range(len(seeds)), arms, yardstick(suite, range(len(seeds)), baselines, selecting))
     hits: list[np.ndarray[tuple[int, int], np.dtype[np.bool_]]] = []
     errors, tops, placebos = [], [], []
+    withheld: list[dict[str, bool]] = []
     starts = range(0, len(seeds) - each + 1, each)
     for start in starts:
         part = range(start, start + each)
@@ -98,6 +103,7 @@ def coverage(suite: Suite, seeds: Sequence[int], arms: Arms, baselines: Arms, se
         errors.append(np.array([[e.value for e in row] for row in shown]) - real)
         tops.append(np.argsort([-e.value for e in shown[-1]], kind="stable")[:TOP])
         placebos += promising_placebos(suite, part, baselines, against, (start + each) % len(seeds))
+        withheld.append(promising_strong(suite, part, baselines, selecting))
     names = (*RATES, "shrunken")
     of_top = [hit[:, top] for hit, top in zip(hits, tops, strict=True)]
     off_top = [error[:, top] for error, top in zip(errors, tops, strict=True)]
@@ -106,6 +112,7 @@ def coverage(suite: Suite, seeds: Sequence[int], arms: Arms, baselines: Arms, se
         top=dict(zip(names, np.mean(of_top, (0, 2)).tolist(), strict=True)),
         bias_of_top=dict(zip(names, np.mean(off_top, (0, 2)).tolist(), strict=True)),
         placebos_promising=float(np.mean(placebos)),
+        withheld_promising={name: float(np.mean([found[name] for found in withheld])) for name in withheld[0]},
         hypotheses=len(arms),
         screenings=len(starts),
         placebos=len(placebos),
@@ -120,6 +127,15 @@ def promising_placebos(
     again = {name: losses[:, others] for name, losses in baselines.items()}
     effects: list[Estimate] = [figures(trials_of(suite.cells, part, m), against).effect for m in again.values()]
     return [effect.low > 0 for effect in shrunken(effects)]
+
+
+def promising_strong(suite: Suite, part: Sequence[int], baselines: Arms, selecting: Arms) -> dict[str, bool]:
+    """Which of STRONG are promising against the other baselines on these seeds, each in a round of its own."""
+    strong = [name for name in STRONG if name in baselines]
+    others, chosen_on = ({n: arm for n, arm in arms.items() if n not in STRONG} for arms in (baselines, selecting))
+    against = yardstick(suite, part, cut(others, part), chosen_on)
+    found = read(suite, part, cut({name: baselines[name] for name in strong}, part), against)
+    return {name: shrunken([each.effect])[0].low > 0 for name, each in zip(strong, found, strict=True)}
 
 
 def read(suite: Suite, seeds: Sequence[int], arms: Arms, against: Yardstick) -> list[Figures]:

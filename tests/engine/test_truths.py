@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from trials import Arms, Bench, trials_of, yardstick
+from trials import Arms, Bench, rates, trials_of, yardstick
 
 from engine.shrinkage import shrunken
 from engine.suite import SELECTION_SEEDS, Suite, suite_of
@@ -128,3 +128,34 @@ def test_baselines_that_are_trained_again_on_other_seeds_come_out_as_promising_i
         again = {name: losses[:, start : start + 2] for name, losses in activations.selecting.items()}
         found += promising(activations, again).values()
     assert np.mean(found) <= 0.05
+
+
+def module(body: str, method: str = "forward(self, x)", more: str = "") -> str:
+    """Source of a component that is a module; `method` ends with `body`."""
+    lines = ["import torch", "import torch.nn.functional as F", "class Broken(torch.nn.Module):", *more.splitlines()]
+    return "\n".join([*lines, f"    def {method}:", f"        {body}", "def build(*arguments):", "    return Broken()"])
+
+
+BROKEN = {  # of each kind one that obeys the contract's form and cannot work
+    "activation": module("return 0 * x + 1"),
+    "normalizer": module("return 0 * x"),
+    "preprocessor": module("return torch.zeros(len(x), 1)", more="    def fit(self, x):\n        pass"),
+    "augmentation": module("return torch.randn_like(x)"),
+    "loss": module("return -F.cross_entropy(logits, targets)", "forward(self, logits, targets)"),
+    "regularizer": module("return 1e3 * sum((w * w).sum() for w in weights)", "forward(self, weights, activations)"),
+    "initializer": "def build():\n    return lambda weight: weight.normal_().mul_(1e3)",
+    "schedule": "def build(total_steps):\n    return lambda step: 1e-6",
+    "optimizer": "import torch\nclass Broken(torch.optim.Optimizer):\n    def __init__(self, params):\n"
+    "        super().__init__(params, {})\n    def step(self, closure=None):\n        pass\n"
+    "def build(params, lr):\n    return Broken(params)",
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_cannot_work_wins_next_to_nothing(bench: Bench, name: str) -> None:
+    kind = KINDS[name]
+    screening = suite_of(kind)
+    suite = replace(screening, architectures={"mlp2": screening.architectures["mlp2"]}, seeds=(0,))
+    known = {known.name: known.code.encode() for known in kind.baselines}
+    found = bench.measure(kind, suite, {**known, "broken": BROKEN[name].encode()}, suite.seeds)
+    assert rates(found.pop("broken"), list(found.values()))[0] < 0.1
