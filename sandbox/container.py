@@ -16,7 +16,7 @@ from docker.types import DeviceRequest, LogConfig, Ulimit
 from sandbox import owners
 from sandbox.errors import SandboxBroken, SandboxError, SandboxUnavailable
 from sandbox.execution import Array, Execution, Level, Limits, Task
-from sandbox.guest.confine import SPARE_PROCESSES, Mode
+from sandbox.guest.confine import SLOT, SPARE_PROCESSES, Mode
 from sandbox.guest.protocol import read_exactly
 from sandbox.image import CODE, DOCKER_ERRORS, LABEL, SITE, ensure_image
 from sandbox.inspection import refuse_if_open
@@ -27,6 +27,9 @@ SECCOMP = Path(__file__).parent / "seccomp.json"
 API_SECONDS = 30
 CPU_SHARES = 512  # of 1024 that everything outside counts: niceness alone is compared only inside the container
 GVISOR = "runsc"
+SLACK_MIB = 4  # of a job's file system above its limit, so that the fork server can see that it is passed
+FILES = 4096  # of a job
+SLOTS_PER_JOB = 2  # a job in split process is two forks
 PARENT_MIB = 768  # the warm parent, the packs, and what the engine counts besides
 MIB = 1 << 20
 KEPT_ERRORS = 4 << 10
@@ -123,8 +126,8 @@ def hardened(
     """The host configuration: no network, nothing writable but a small /tmp, no capability but to change uid."""
     wanted = (parallel * limits.memory_mib + PARENT_MIB) * MIB
     memory = min(wanted, int(client.info()["MemTotal"] * 0.9))
-    disk = (parallel + 1) * limits.disk_mib
-    only_tmp = "noexec,nosuid,nodev"
+    only_tmp = "rw,noexec,nosuid,nodev"
+    slot = f"{only_tmp},size={limits.disk_mib + SLACK_MIB}m,nr_inodes={FILES},mode=1777"
     configuration: dict[str, Any] = client.api.create_host_config(
         network_mode="none",
         read_only=True,
@@ -142,8 +145,9 @@ def hardened(
         ulimits=[Ulimit(name="nofile", soft=1024, hard=1024), Ulimit(name="core", soft=0, hard=0)],
         log_config=LogConfig(type=LogConfig.types.NONE),  # what is printed must not end on the host's disk
         tmpfs={
-            "/tmp": f"rw,{only_tmp},size={disk}m,nr_inodes={parallel * 4096},mode=1777",
-            "/dev/shm": f"rw,{only_tmp},size=64k,mode=0755",
+            "/tmp": f"{only_tmp},size=64k,mode=0755",
+            "/dev/shm": f"{only_tmp},size=64k,mode=0755",
+            **{f"/tmp/{SLOT}{number}": slot for number in range(parallel * SLOTS_PER_JOB)},
         },
         device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpu else None,
         runtime=runtime,

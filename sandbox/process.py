@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sandbox.errors import SandboxUnavailable
+from sandbox.errors import SandboxBroken, SandboxUnavailable
 from sandbox.execution import Array, Execution, Level, Task
 from sandbox.guest.confine import Mode
 from sandbox.inspection import refuse_if_open
@@ -31,6 +31,7 @@ LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64")
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # cleared again before the first job
 KEPT_ERRORS = 4 << 10
 END_SECONDS = 5.0
+ROOM = "Look for free space below TMPDIR, memory and processes."
 
 MODES = {Level.NAMESPACES: Mode.NAMESPACES, Level.LANDLOCK: Mode.LANDLOCK, Level.UNSAFE: Mode.UNSAFE}
 
@@ -49,11 +50,14 @@ class ProcessSandbox:
         """Raises SandboxUnavailable when this machine does not offer `level`, or an attempt to escape succeeds."""
         self._level = level
         self._parallel = parallel or os.cpu_count() or 1
-        self._home = Path(tempfile.mkdtemp(prefix="conjecture-sandbox-"))
+        try:
+            self._home = Path(tempfile.mkdtemp(prefix="conjecture-sandbox-"))
+        except OSError as error:
+            raise SandboxUnavailable(f"the sandbox needs a folder of its own: {error}. {ROOM}") from error
         mode, home = MODES[level], self._home
         together = mode is Mode.NAMESPACES
         self._pool = Pool(
-            lambda: ProcessChannel(command(mode, home, FORK_SERVER, actions)),
+            lambda: _started(mode, home, actions),
             level=level,
             workers=1 if together else self._parallel,
             slots=self._parallel if together else 1,
@@ -63,7 +67,7 @@ class ProcessSandbox:
             self._torch_version = self._pool.start()["torch"]
             if level is not Level.UNSAFE:
                 refuse_if_open(self._pool)
-        except WorkerLost as error:
+        except (WorkerLost, SandboxBroken) as error:
             self.close()
             raise SandboxUnavailable(f"no sandbox of level {level} on this machine: {error}") from error
         except SandboxUnavailable:
@@ -94,6 +98,14 @@ class ProcessSandbox:
     def close(self) -> None:
         self._pool.close()
         shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _started(mode: Mode, home: Path, actions: str) -> ProcessChannel:
+    """Raises SandboxBroken where this machine has no room, memory or process left for one."""
+    try:
+        return ProcessChannel(command(mode, home, FORK_SERVER, actions))
+    except OSError as error:
+        raise SandboxBroken(f"a fork server could not be started: {error}. {ROOM}") from error
 
 
 class ProcessChannel:
@@ -194,7 +206,10 @@ def _code(home: Path) -> Path:
     """A copy of the guest and of nothing else: what lies beside it (settings, journals) must not be in reach."""
     code = home / "code"
     if not code.exists():
-        shutil.copytree(GUEST, code / "sandbox" / "guest", ignore=shutil.ignore_patterns("__pycache__"))
+        whole = Path(tempfile.mkdtemp(dir=home))  # a copy that was cut off must not pass for one
+        shutil.copytree(GUEST, whole / "sandbox" / "guest", ignore=shutil.ignore_patterns("__pycache__"))
+        whole.chmod(0o755)
+        whole.rename(code)
     return code
 
 

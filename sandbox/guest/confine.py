@@ -17,6 +17,7 @@ import contextlib
 import os
 import resource
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,9 +27,10 @@ from pathlib import Path
 from . import landlock, linux, namespaces, seccomp
 
 MIB = 1 << 20
-NICENESS = 10  # of a job: whoever answers people, and the fork server, come first
+NICENESS = 5  # of a job: whoever answers people, and the fork server, come first; the rest is for many threads
 SPARE_PROCESSES = 8  # above the limit, so that the fork server can see that it is passed
 ALLOCATOR_SLACK_MIB = 256  # address space that malloc and threads reserve but hardly use
+SLOT = "slot"  # how the directories of a scratch root are named that are file systems for one job each
 CPUINFO = "/proc/cpuinfo"  # torch reads it as it is loaded, to choose its instructions
 DEVICES = tuple(f"/dev/{name}" for name in namespaces.DEVICES)
 
@@ -116,6 +118,7 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance, *, i
     os.chdir(scratch)
     os.environ.clear()
     os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin")
+    tempfile.tempdir = scratch  # the parent has looked it up already, for itself
     if within.landlock:
         gpus = glob("/dev/nvidia*") if within.mode is Mode.DOCKER else []  # what the container was given, if anything
         readable = within.readable if inputs is None else (*within.readable, inputs)

@@ -8,11 +8,13 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator
+from glob import glob
 
 from . import linux, namespaces
-from .confine import MIB, Boundary, Mode
+from .confine import MIB, NICENESS, SLOT, Boundary, Mode
 from .processes import Process, below, descendants, table
 from .running import Running
+from .weight import Weights
 
 SCAN_SECONDS = 0.05
 SCAN_SHARE = 0.04  # of one core, at most, where the table of processes is long
@@ -30,6 +32,10 @@ class Warden:
         self.oom_kills = self._oom_kills()
         self.processes: dict[int, Process] = {}
         self.next_scan = 0.0
+        self.weights = Weights(os.getpriority(os.PRIO_PROCESS, 0) + (0 if within.mode is Mode.DOCKER else NICENESS))
+        # Where a job's directory can be made: file systems of one job each where there are such, so that no job can
+        # take the space or the inodes of another.
+        self.places = sorted(glob(os.path.join(within.scratch_root, f"{SLOT}*"))) or [within.scratch_root]
         if not self.in_namespace:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # orphans of a job become ours, and so does their rusage
 
@@ -59,7 +65,8 @@ class Warden:
         """A directory of the job's own; in a namespace the fork mounts one on /tmp for itself."""
         if self.in_namespace:
             return "/tmp"
-        path = os.path.join(self.within.scratch_root, secrets.token_hex(8))
+        place = next((place for place in self.places if not os.listdir(place)), self.places[-1])
+        path = os.path.join(place, secrets.token_hex(8))
         with self.identity(uid) if self.by_uid else contextlib.nullcontext():
             os.mkdir(path, 0o700)
         return path
@@ -78,6 +85,9 @@ class Warden:
         mine = self._members(job)
         used_mib = (sum(entry.memory_kib for entry in mine) - job.base_kib) / 1024
         job.tasks = sum(entry.tasks for entry in mine)
+        if job.tasks > 1:
+            with self._as_owner(job):
+                self.weights.weigh(job.number, job.tasks, job.limits.get("cores", 1), mine)
         if job.tasks > job.limits["processes"]:
             job.check, job.measured = "process limit", float(job.tasks)
         elif used_mib > job.limits["memory_mib"]:
@@ -95,11 +105,11 @@ class Warden:
         return list(self.processes.values())  # one job at a time: all below us is its
 
     def _fills_disk(self, job: Running) -> bool:
-        """Jobs share the container's tmpfs, so it is looked at only when more is in use than one job may have."""
+        """A file system in memory is looked at only when more of it is in use than one job may have."""
         if self.in_namespace:
             return False
         if self.within.mode is Mode.DOCKER:
-            volume = os.statvfs(self.within.scratch_root)
+            volume = os.statvfs(job.scratch)
             if (volume.f_blocks - volume.f_bfree) * volume.f_frsize <= job.limits["disk_mib"] * MIB:
                 return False
         with self._as_owner(job):
@@ -118,6 +128,7 @@ class Warden:
                 return False
             time.sleep(0.001)
         self._note_oom(job)
+        self.weights.release(job.number)
         self.processes, self.next_scan = {}, 0.0  # the table still lists what has just been ended
         return True
 
@@ -184,16 +195,15 @@ class Warden:
         """Remove what the job left. False when something resists; the worker is then not used again."""
         if self.in_namespace:
             return True  # its mounts went with it
-        root = self.within.scratch_root
         with self._as_owner(job):
             removed = remove_tree(job.scratch)
             if self.by_uid:
-                removed &= all(remove_tree(os.path.join(root, name)) for name in _owned(root, job.uid))
+                removed &= all(remove_tree(path) for place in self.places for path in _owned(place, job.uid))
         return removed
 
 
 def _owned(directory: str, uid: int) -> list[str]:
-    return [entry.name for entry in os.scandir(directory) if entry.stat(follow_symlinks=False).st_uid == uid]
+    return [entry.path for entry in os.scandir(directory) if entry.stat(follow_symlinks=False).st_uid == uid]
 
 
 def remove_tree(path: str) -> bool:

@@ -56,6 +56,27 @@ def process_sandbox() -> Iterator[Sandbox]:
     sandbox.close()
 
 
+@pytest.fixture(scope="session")
+def docker_trainer(docker_image: str) -> Iterator[Sandbox]:
+    sandbox = DockerSandbox(parallel=2, owner=f"{OWNER}-trainer")
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(scope="session")
+def process_trainer() -> Iterator[Sandbox]:
+    sandbox = ProcessSandbox(parallel=2)
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture(params=["docker", "process"])
+def trainer(request: pytest.FixtureRequest) -> Sandbox:
+    """With the actions that the engine uses, besides scripts."""
+    opened: Sandbox = request.getfixturevalue(f"{request.param}_trainer")
+    return opened
+
+
 @pytest.fixture(params=["docker", "process"])
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     opened: Sandbox = request.getfixturevalue(f"{request.param}_sandbox")
