@@ -71,13 +71,55 @@ def help_(
 
 @app.command()
 def export(
-    request_id: Annotated[str, typer.Argument(help="As printed in the thread, e.g. q-1a2b3c4d.")],
-    out: Annotated[Path, typer.Option(help="The JSON file to write.", dir_okay=False)],
+    out: Annotated[Path, typer.Option(help="The JSON file to write; with --finding, the folder.")],
+    request_id: Annotated[str | None, typer.Argument(help="As printed in the thread, e.g. q-1a2b3c4d.")] = None,
+    finding: Annotated[str | None, typer.Option(help="The id of a confirmed hypothesis, as on its card.")] = None,
 ) -> None:
-    """Write everything behind an answer to a file, so that anyone can recompute its figures."""
-    from bot.commands.export import export
+    """Write everything behind an answer to a file, or a finding as a module with its test and evidence to a folder."""
+    from bot.commands.export import export, export_finding
 
-    raise typer.Exit(export(request_id, out))
+    if (request_id is None) == (finding is None):
+        raise typer.BadParameter("give a request's id, or --finding and a hypothesis' id")
+    raise typer.Exit(export_finding(finding, out) if finding else export(str(request_id), out))
+
+
+@app.command()
+def study(
+    kind: Annotated[str, typer.Option(help="What kind of component, e.g. activation.")],
+    generator: Annotated[
+        list[str] | None, typer.Option(help="`catalogue`, or a model of CONJECTURE_MODELS; may be repeated.")
+    ] = None,
+    hypotheses: Annotated[
+        list[Path] | None, typer.Option(help="A file in the catalogue's format; may be repeated.", dir_okay=False)
+    ] = None,
+    train: Annotated[
+        list[str] | None,
+        typer.Option(help="A source that alone is learned from, the others are tested; may be repeated."),
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="At most so many tested hypotheses of each source.")] = None,
+    suite: Annotated[str, typer.Option(help="Whose effects are the truth: screen, standard or full.")] = "full",
+    placebos: Annotated[int, typer.Option(help="How many placebos; 0 for none, and no re-runs of baselines.")] = 200,
+    prices: Annotated[
+        tuple[float, float] | None, typer.Option(help="Of a million prompt tokens, and of a million completion tokens.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report.", file_okay=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put orders of evaluation and the product's own claims to the test on many hypotheses. Resumes where it ended."""
+    from bot.commands.study import Wanted, study
+
+    wanted = Wanted(
+        kind=kind,
+        generators=tuple(generator or ()),
+        files=tuple(hypotheses or ()),
+        train=tuple(train or ()),
+        count=count,
+        suite=suite,
+        placebos=placebos,
+        prices=prices,
+        out=out,
+    )
+    raise typer.Exit(study(wanted, as_json=as_json))
 
 
 @app.command()
