@@ -39,11 +39,14 @@ def open_sandbox(
     actions: the guest's module with ACTIONS, "-" for none but the built-in ones.
     Raises SandboxUnavailable, with advice, when there is none, ValueError for an unknown preference.
     """
-    return _strongest(
-        preference,
-        lambda: DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions),
-        lambda level: ProcessSandbox(level=level, parallel=parallel, actions=actions),
-    )
+
+    def docker() -> Sandbox:
+        return DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, actions=actions)
+
+    def process(level: Level) -> Sandbox:
+        return ProcessSandbox(level=level, parallel=parallel, actions=actions)
+
+    return _strongest(preference, docker, process)
 
 
 def open_workspaces(

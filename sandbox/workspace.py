@@ -41,7 +41,7 @@ class Expected:
 class RunLimits:
     """One that is hit ends the run as KILLED under its own name; of log and files beyond theirs the rest is left out.
 
-    `output_bytes` is what it may print, `log_bytes` what is kept of it; `files` is how many come back, of `file_bytes`
+    `output_bytes` is what it may print, `log_bytes` what is kept of it; `returned_files` is how many come back, of `file_bytes`
     each and `returned_bytes` in all.
     """
 
@@ -52,7 +52,7 @@ class RunLimits:
     disk_mib: int = 512  # of files, beside what was sent
     output_bytes: int = 64 << 20
     log_bytes: int = 1 << 20
-    files: int = 256
+    returned_files: int = 256
     file_bytes: int = 16 << 20
     returned_bytes: int = 64 << 20
 

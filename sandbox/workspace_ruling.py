@@ -15,7 +15,9 @@ from sandbox.ruling import MAX_REASON, clean, sentence
 from sandbox.workspace import INPUTS, Run, RunResult, wrong_path
 from sandbox.workspace_exchange import Account
 
-NO_MEMORY = ("MemoryError", "numpy._core._exceptions._ArrayMemoryError", "can't allocate memory")
+# What the kernel's refusals look like in a last line; a script that lies about them gains nothing.
+NO_MEMORY = ("MemoryError", "can't allocate memory")
+NO_SPACE = ("No space left on device", "File too large")
 MAX_LEFT_OUT = 32  # lines about what did not come back
 
 
@@ -89,9 +91,9 @@ def _end(run: Run, report: Mapping[str, Any], log: str) -> tuple[Outcome, str | 
         return Outcome.FINISHED, None, None
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     last = lines[-1] if lines else "it printed nothing"
-    if last.startswith(NO_MEMORY[:2]) or NO_MEMORY[2] in last:
+    if any(words in last for words in NO_MEMORY):
         return _killed(run, "memory limit", None, 1)
-    if report["disk_full"]:
+    if report["disk_full"] or any(words in last for words in NO_SPACE):
         return _killed(run, "disk limit", None, 1)
     return Outcome.REJECTED, "error", f"it ended with exit status {report['exit_status']}: {last}"[:MAX_REASON]
 

@@ -76,8 +76,10 @@ def find_changes(folder: str, sent: dict[str, str], limits: dict[str, Any], firs
             found.leave_out(path, f"{size:,} bytes; {most:,} are allowed")
         elif path == first:
             found.files.insert(0, (path, size))
-        elif returned + size > limits["returned_bytes"] or len(found.files) >= limits["files"]:
-            found.leave_out(path, f"beyond {limits['files']} files or {limits['returned_bytes']:,} bytes in all")
+        elif returned + size > limits["returned_bytes"] or len(found.files) >= limits["returned_files"]:
+            found.leave_out(
+                path, f"beyond {limits['returned_files']} files or {limits['returned_bytes']:,} bytes in all"
+            )
         else:
             returned += size
             found.files.append((path, size))
