@@ -51,6 +51,9 @@ class Task:
 
     `action` names an entry of `sandbox.guest.actions.ACTIONS`. `pack` names arrays that were shelved before.
     `expects` gives name and shape (float32) of every array of the reply: anything else is a rejection.
+
+    `split` (of the action `train`): two forks. One has the pack, nets, loss, optimizer and clock, and replies; the
+    other has the candidate, and answers what a component is asked. Same numbers up to rounding, at twice the cost.
     """
 
     action: str
@@ -60,6 +63,7 @@ class Task:
     pack: str | None = None
     expects: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    split: bool = False
     tag: str = ""  # jobs of one request share a tag, so that "stop" can kill them
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from sandbox.errors import SandboxBroken
-from sandbox.execution import Array, Execution, Level, Limits, Outcome, Task
+from sandbox.execution import Array, Execution, Level, Outcome, Task
 from sandbox.guest.protocol import MAX_JOB, Packet, encode
 from sandbox.ruling import rule
 from sandbox.worker import Channel, Worker, WorkerLost
 
 KEPT_PACKS = 32  # the latest used; each is a few MB here and in every worker
 JOBS_PER_WORKER = 2000
+SPLIT = "train"  # the one action that knows how to be two forks
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,8 @@ class Pool:
     def _packet(self, task: Task) -> bytes:
         if task.pack is not None and task.pack not in self._packs:
             raise ValueError(f"no pack {task.pack!r} was shelved; shelved are {sorted(self._packs)}")
+        if task.split and task.action != SPLIT:
+            raise ValueError(f"a task of the action {task.action!r} cannot be split; only {SPLIT!r} can")
         values = {"action": task.action, "kind": task.kind, "options": dict(task.options), "pack": task.pack}
         return encode(Packet(values=values, blob=task.source))
 
@@ -142,7 +145,7 @@ class Pool:
             number = next(self._numbers) & 0xFFFFFFFF
             if call.stopped:
                 return self._stopped()
-            pending = worker.begin(number, _assignment(task.limits), packet)
+            pending = worker.begin(number, _assignment(task), packet)
             with self._turn:
                 call.worker, call.number = worker, number
             if call.stopped:
@@ -196,5 +199,5 @@ class Pool:
             return seat.worker
 
 
-def _assignment(limits: Limits) -> dict[str, float | int]:
-    return asdict(limits)
+def _assignment(task: Task) -> dict[str, float | int]:
+    return {**asdict(task.limits), "split": task.split}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .fork import HOOKS
+from .hooks import serve
 from .job import Job, Reply
 from .own import train_own
 from .probe import probe
 from .train import train
 
-ACTIONS: dict[str, Callable[[Job], Reply]] = {"probe": probe, "train": train, "train_own": train_own}
+ACTIONS: dict[str, Callable[[Job], Reply]] = {"probe": probe, "train": train, "train_own": train_own, HOOKS: serve}

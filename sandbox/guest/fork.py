@@ -11,15 +11,18 @@ import errno
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from .blame import described
+from .bridge import Bridge
 from .confine import Allowance, Boundary, isolate
 from .job import Array, Fault, Job, Reply
 from .protocol import CONFINED, LENGTH, Packet, decode, encode, read_exactly
 
-CHANNEL = 3
+CHANNEL, BRIDGE = 3, 4
+HOOKS = "hooks"  # what the guest of a split job does, whatever its trusted side is asked to
 MAX_REASON = 2000
 
 Action = Callable[[Job], Reply]
@@ -36,52 +39,66 @@ def live(
     allowance: Allowance,
     actions: Mapping[str, Action],
     packs: Packs,
+    bridge: Bridge | None = None,
+    guest: bool = False,
 ) -> NoReturn:
-    """Never returns, whatever happens in between."""
+    """Never returns, whatever happens in between. Of a split job one fork is the guest, which has no packs."""
     try:
         try:
-            _only_descriptors(channel, output)
+            _only_descriptors(channel, output, bridge)
             isolate(within, uid, scratch, allowance)
         except BaseException as error:  # noqa: BLE001 - nothing may return from a fork
-            os.write(2, f"the fork could not confine itself: {error}".encode())
+            os.write(2, f"the fork could not confine itself: {_where(error)}".encode())
             os._exit(1)
         with socket.socket(fileno=CHANNEL) as stream:
             stream.sendall(CONFINED)  # from here on an early end is the candidate's doing
             (length,) = LENGTH.unpack(read_exactly(stream.recv, LENGTH.size))
             packet = decode(read_exactly(stream.recv, length))
-            reply = _answer(packet, actions, packs)
+            reply = _answer(packet, actions, packs, bridge.at(BRIDGE) if bridge else None, guest)
             _flush()
             stream.sendall(LENGTH.pack(len(reply)) + reply)
     finally:
         os._exit(0)
 
 
-def _only_descriptors(channel: int, output: int) -> None:
+def _where(error: BaseException) -> str:
+    """Which call failed: what the kernel refuses does not always say."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{error!r} in {last.name}: {last.line}"
+
+
+def _only_descriptors(channel: int, output: int, bridge: Bridge | None) -> None:
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     channel, output = os.dup(channel), os.dup(output)  # clear of the numbers that are assigned next
+    joined = os.dup(bridge.fileno()) if bridge else None
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.dup2(channel, CHANNEL)
-    os.closerange(CHANNEL + 1, os.sysconf("SC_OPEN_MAX"))
+    if joined is not None:
+        os.dup2(joined, BRIDGE)
+    os.closerange(CHANNEL + 1 if joined is None else BRIDGE + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _answer(packet: Packet, actions: Mapping[str, Action], packs: Packs) -> bytes:
+def _answer(packet: Packet, actions: Mapping[str, Action], packs: Packs, bridge: Bridge | None, guest: bool) -> bytes:
     values = packet.values
     try:
+        if guest:
+            values = {**values, "action": HOOKS, "pack": None}
         job = Job(
             action=values["action"],
             kind=values["kind"],
             source=packet.blob,
             options=values["options"],
             pack=packs[values["pack"]] if values["pack"] is not None else {},
+            bridge=bridge,
         )
         reply = actions[job.action](job)
         document = {"end": "finished", "values": dict(reply.values)}
         return encode(Packet(values=document, arrays=reply.arrays))
     except BaseException as error:  # noqa: BLE001 - whatever a candidate raises is its answer
-        return encode(Packet(values=_confession(error)))
+        return encode(Packet(values=confession(error)))
 
 
 def _flush() -> None:
@@ -90,7 +107,7 @@ def _flush() -> None:
             stream.flush()
 
 
-def _confession(error: BaseException) -> dict[str, Any]:
+def confession(error: BaseException) -> dict[str, Any]:
     """How the job ended, as the fork itself saw it. Nothing in `error` is trusted, not even that it can be printed."""
     if isinstance(error, Fault):
         return {"end": "rejected", "check": _text(error.check), "reason": _text(error.detail)}

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from . import landlock, linux
+from .bridge import Bridge
 from .confine import Allowance, Boundary, Mode
 from .fork import Action, live
 from .job import Array
@@ -138,51 +139,73 @@ class ForkServer:
             raise ValueError(f"frame of kind {kind} from the host; expected SHELVE, RUN or KILL")
 
     def _start(self, number: int, limits: dict[str, Any], payload: memoryview) -> None:
-        ours, theirs = socket.socketpair()
         output, printed = os.pipe()
-        uid = self.warden.uid_for(number)
+        if limits["split"]:
+            trusted, guest = Bridge.pair()
+            job = self._fork(number, limits, (output, printed), trusted)
+            job.guest = self._fork(number, limits, (output, printed), guest, guest=True)
+            for side in (trusted, guest):
+                side.close()
+        else:
+            job = self._fork(number, limits, (output, printed))
+        os.close(printed)
+        self.warden.running[number] = job
+        for fork in job.forks:
+            self._send(fork, payload)
+        payload[:] = bytes(len(payload))
+        os.set_blocking(output, False)
+        events: list[tuple[Any, Callable[[Running], object]]] = [(job.channel, self._reply), (output, self._output)]
+        for source, action in [*events, *((fork.exit, self._finish) for fork in job.forks)]:
+            self.selector.register(source, selectors.EVENT_READ, partial(self._on_event, job, action))
+
+    def _fork(
+        self,
+        number: int,
+        limits: dict[str, Any],
+        output: tuple[int, int],
+        bridge: Bridge | None = None,
+        *,
+        guest: bool = False,
+    ) -> Running:
+        """One fork of a job, which waits for its payload. A split job has two, joined by a bridge."""
+        ours, theirs = socket.socketpair()
+        uid = self.warden.uid_for(number, trusted=bridge is not None and not guest)
         scratch = self.warden.make_scratch(uid)
-        allowance = Allowance(
-            memory_mib=limits["memory_mib"], processes=limits["processes"], disk_mib=limits["disk_mib"]
-        )
         parent = process("self")
         started = time.monotonic()
         if self.pid_namespace is not None:
             linux.unshare(linux.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
+            if guest:
+                self.packs.clear()
             live(
                 channel=theirs.fileno(),
-                output=printed,
+                output=output[1],
                 within=self.within,
                 uid=uid,
                 scratch=scratch,
-                allowance=allowance,
+                allowance=Allowance(**{name: limits[name] for name in Allowance.__dataclass_fields__}),
                 actions=self.actions,
                 packs=self.packs,
+                bridge=bridge,
+                guest=guest,
             )
         if self.pid_namespace is not None:
             linux.setns(self.pid_namespace, linux.CLONE_NEWPID)
         theirs.close()
-        os.close(printed)
-        job = Running(
+        return Running(
             number=number,
             pid=pid,
             exit=os.pidfd_open(pid),
             uid=uid,
             scratch=scratch,
             channel=ours,
-            output=output,
+            output=output[0],
             started=started,
             limits=limits,
             base_kib=parent.memory_kib if parent else 0,
         )
-        self.warden.running[number] = job
-        self._send(job, payload)
-        payload[:] = bytes(len(payload))
-        os.set_blocking(output, False)
-        for source, action in ((ours, self._reply), (output, self._output), (job.exit, self._finish)):
-            self.selector.register(source, selectors.EVENT_READ, partial(self._on_event, job, action))
 
     def _on_event(self, job: Running, action: Callable[[Running], object]) -> None:
         if not job.ended:  # an earlier event of the same round may have ended it
@@ -248,14 +271,20 @@ class ForkServer:
             pass
         while self._registered(job.output) and self._output(job):
             pass
-        for source in (job.channel, job.output, job.exit):
+        if job.guest is not None:
+            job.guest.greeted()
+        sources: list[Any] = [job.channel, job.output, *(fork.exit for fork in job.forks)]
+        for source in sources:
             if self._registered(source):
                 self.selector.unregister(source)
-        job.channel.close()
+        for fork in job.forks:
+            fork.channel.close()
+            os.close(fork.exit)
         os.close(job.output)
-        os.close(job.exit)
         del self.warden.running[job.number]
         clean = self.warden.remove_files(job) and gone
+        if job.guest is not None:
+            clean = self.warden.remove_files(job.guest) and clean
         self.stream.write(Kind.DONE, job.number, json.dumps(job.report(clean=clean)).encode())
 
     def _registered(self, source: Any) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bridge import Bridge
+
 Array = NDArray[np.generic]
 
 
@@ -23,13 +25,17 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One task as it arrives inside. `pack` holds the shelved arrays, shared copy-on-write: never write to them."""
+    """One task as it arrives inside. `pack` holds the shelved arrays, shared copy-on-write: never write to them.
+
+    Of a split job both forks get one, joined by `bridge`; the guest's has no pack.
+    """
 
     action: str
     kind: str
     source: bytes
     options: Mapping[str, Any] = field(default_factory=dict)
     pack: Mapping[str, Array] = field(default_factory=dict)
+    bridge: Bridge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

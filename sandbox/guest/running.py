@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -13,7 +14,11 @@ from .protocol import CONFINED, LENGTH
 
 @dataclass(slots=True, kw_only=True)
 class Running:
-    """One job while it runs. `check` names the limit that ended it; `fault` says what we did wrong."""
+    """One job while it runs. `check` names the limit that ended it; `fault` says what we did wrong.
+
+    A split job is two: its trusted side, which replies, and in `guest` the other fork, whose own `uid`, `status` and
+    the like are kept there; limits, output and reply are the whole job's.
+    """
 
     number: int
     pid: int
@@ -39,6 +44,17 @@ class Running:
     cpu_seconds: float = 0.0
     peak_kib: int = 0
     oom: bool = False
+    guest: Running | None = None
+
+    @property
+    def forks(self) -> tuple[Running, ...]:
+        """The guest first: whatever went wrong began there."""
+        return (self,) if self.guest is None else (self.guest, self)
+
+    def greeted(self) -> None:
+        """Look whether a guest, whose channel nobody else reads, has said that it is confined."""
+        with contextlib.suppress(OSError):
+            self.confined = self.confined or self.channel.recv(1) == CONFINED
 
     def accept(self, chunk: memoryview) -> memoryview:
         """The part of `chunk` that belongs to the reply packet. Sets `check` when the packet is to be too long."""
@@ -66,18 +82,20 @@ class Running:
         return self.length is not None and self.relayed == self.length
 
     def report(self, *, clean: bool) -> dict[str, Any]:
-        unconfined = not self.confined and self.check is None
+        unconfined = self.check is None and not all(fork.confined for fork in self.forks)
+        died = next((fork for fork in self.forks if not fork.ended_by_us), self)
         return {
             "complete": self.complete and self.check is None,
             "check": self.check,
             "measured": self.measured,
             "tasks": self.tasks,
-            "fault": self.fault or ("a fork could not confine itself" if unconfined else None),
-            "signal": os.WTERMSIG(self.status) if self.status is not None and os.WIFSIGNALED(self.status) else None,
-            "ended_by_us": self.ended_by_us,
-            "oom": self.oom,
+            "fault": next((fork.fault for fork in self.forks if fork.fault), None)
+            or ("a fork could not confine itself" if unconfined else None),
+            "signal": os.WTERMSIG(died.status) if died.status is not None and os.WIFSIGNALED(died.status) else None,
+            "ended_by_us": died.ended_by_us,
+            "oom": any(fork.oom for fork in self.forks),
             "clean": clean,
             "seconds": time.monotonic() - self.started,
-            "cpu_seconds": self.cpu_seconds,
-            "peak_mib": max(0, self.peak_kib - self.base_kib) / 1024,
+            "cpu_seconds": sum(fork.cpu_seconds for fork in self.forks),
+            "peak_mib": max(0, max(fork.peak_kib for fork in self.forks) - self.base_kib) / 1024,
         }

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,15 @@ from .blame import blamed
 from .candidate import load
 from .components.kind import Kind
 from .components.kinds import KINDS
-from .harness import Build, Harness, joins
+from .harness import Build, Frame, Harness, joins
 from .job import Array, Job, Reply
 from .nets import OUTPUTS
+from .remote import Answered, Remote
 from .replay import Replayed, cuda_graph
 from .stack import Stack, stack_of
 from .tiers import Refuted, Tier, seed_torch
+
+Put = Callable[[Frame], Harness]
 
 
 def train(job: Job) -> Reply:
@@ -45,7 +49,7 @@ def train(job: Job) -> Reply:
     """
     kind = KINDS[job.kind]
     seed_everything(0)
-    build = load(job.source, kind)
+    build, put = _component(job, kind)
     tensors = kind.prepare(build, tensors_of(job.pack, torch.device(job.options["device"])))
     arrays: dict[str, Array] = {}
     tiers: dict[str, Tier] = {}
@@ -56,7 +60,7 @@ def train(job: Job) -> Reply:
         members = [member.net.name for member in stack.members]
         with blamed("training", f"training of {', '.join(members)}"):
             try:
-                predictions, tier = _train_all(stack, build, kind, job.options)
+                predictions, tier = _train_all(stack, put, job.options)
             except _Diverged:
                 together = [(name,) for name in members]
                 continue
@@ -65,6 +69,15 @@ def train(job: Job) -> Reply:
             tiers[name] = tier
     slowest = max(tiers.values(), key=list(Tier).index)
     return Reply(values={"tier": slowest, "tiers": tiers}, arrays=arrays)
+
+
+def _component(job: Job, kind: Kind) -> tuple[Build, Put]:
+    """The candidate's `build`, and what puts its component into a frame: here, or in the other fork of a split job."""
+    if job.bridge is not None:
+        remote = Remote(job.bridge, kind)
+        return remote.build, remote.harness
+    build = load(job.source, kind)
+    return build, partial(kind.harness, build)
 
 
 class _Diverged(Exception):
@@ -85,7 +98,7 @@ def tensors_of(pack: Mapping[str, Array], device: torch.device) -> dict[str, Ten
         return {name: torch.from_numpy(array).to(device) for name, array in pack.items()}
 
 
-def _train_all(stack: Stack, build: Build, kind: Kind, options: Mapping[str, Any]) -> tuple[Tensor, Tier]:
+def _train_all(stack: Stack, put: Put, options: Mapping[str, Any]) -> tuple[Tensor, Tier]:
     """Train; when the component raises on what a diverged replica gives it, train the others again without that one.
 
     Most components just pass NaN on, which stays in its replica; a decomposition, say, raises for the whole stack.
@@ -98,7 +111,7 @@ def _train_all(stack: Stack, build: Build, kind: Kind, options: Mapping[str, Any
     while left:
         part = stack if len(left) == replicas else stack.only(left)
         try:
-            harness = kind.harness(build, replace(part.frame(options), careful=careful))
+            harness = put(replace(part.frame(options), careful=careful))
             tier = harness.tier
             seed_everything(0)
             predictions[:, left] = _run(part, harness, options["checkpoints"]).cpu()
@@ -131,8 +144,8 @@ def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:
         penalty = harness.penalty(parameters, seen)
         return harness.gradients(_gradients(total if penalty is None else total + penalty.sum(), trained))
 
-    on_gpu = parameters[0].is_cuda and harness.tier is Tier.DIRECT and not harness.frame.careful
-    compute = Replayed(gradients, cuda_graph) if on_gpu else gradients
+    steady = harness.tier is Tier.DIRECT and not harness.frame.careful and not isinstance(harness, Answered)
+    compute = Replayed(gradients, cuda_graph) if parameters[0].is_cuda and steady else gradients
     predictions: list[Tensor] = []
     harness.train(True)
     for step in range(len(stack.order)):

@@ -7,7 +7,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from glob import glob
 
 from . import linux, namespaces
@@ -39,9 +39,13 @@ class Warden:
         if not self.in_namespace:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # orphans of a job become ours, and so does their rusage
 
-    def uid_for(self, number: int) -> int:
-        """A uid that no other running job has; the last of the range is never given out (see identity)."""
-        return self.first_uid + number % (namespaces.JOB_UIDS - 1) if self.within.own_uids else os.getuid()
+    def uid_for(self, number: int, *, trusted: bool = False) -> int:
+        """A uid that no other running job has; the last of the range is never given out (see identity).
+
+        trusted: one for the side of a split job that runs no candidate's code.
+        """
+        half = namespaces.JOB_UIDS // 2 - 1
+        return self.first_uid + number % half + half * trusted if self.within.own_uids else os.getuid()
 
     @contextlib.contextmanager
     def identity(self, uid: int) -> Iterator[None]:
@@ -83,25 +87,27 @@ class Warden:
             taken = time.monotonic() - now
             self.next_scan = now + max(SCAN_SECONDS, taken / SCAN_SHARE)
         mine = self._members(job)
-        used_mib = (sum(entry.memory_kib for entry in mine) - job.base_kib) / 1024
-        job.tasks = sum(entry.tasks for entry in mine)
+        forks = len(job.forks)
+        used_mib = (sum(entry.memory_kib for entry in mine) - forks * job.base_kib) / 1024
+        job.tasks = sum(entry.tasks for entry in mine) - (forks - 1)  # the trusted side is not the candidate's
         if job.tasks > 1:
-            with self._as_owner(job):
+            with self._as_owner(job.forks[0]):
                 self.weights.weigh(job.number, job.tasks, job.limits.get("cores", 1), mine)
         if job.tasks > job.limits["processes"]:
             job.check, job.measured = "process limit", float(job.tasks)
         elif used_mib > job.limits["memory_mib"]:
             job.check, job.measured = "memory limit", used_mib
-        elif self._fills_disk(job):
+        elif self._fills_disk(job.forks[0]):  # the trusted side of a split job writes nothing
             job.check = "disk limit"
         return job.check is not None
 
     def _members(self, job: Running) -> list[Process]:
         if self.by_uid:
-            return [entry for entry in self.processes.values() if entry.uid == job.uid or entry.pid == job.pid]
+            own = {fork.uid for fork in job.forks}, {fork.pid for fork in job.forks}
+            return [entry for entry in self.processes.values() if entry.uid in own[0] or entry.pid in own[1]]
         if self.in_namespace:
-            main = self.processes.get(job.pid)
-            return ([main] if main else []) + descendants(job.pid, self.processes)
+            mains = [entry for fork in job.forks if (entry := self.processes.get(fork.pid))]
+            return mains + [entry for fork in job.forks for entry in descendants(fork.pid, self.processes)]
         return list(self.processes.values())  # one job at a time: all below us is its
 
     def _fills_disk(self, job: Running) -> bool:
@@ -118,16 +124,18 @@ class Warden:
     def end(self, job: Running) -> bool:
         """Kill everything of the job and wait until it is gone. False when something outlives SIGKILL."""
         deadline = time.monotonic() + GONE_SECONDS
-        job.ended_by_us = not self._has_exited(job)
+        for fork in job.forks:
+            fork.ended_by_us = not self._has_exited(fork)
         while True:
-            self._kill(job)
+            for fork in job.forks:
+                self._kill(fork)
             self._reap()
-            if job.status is not None and not self._leftovers(job):
+            if all(fork.status is not None and not self._leftovers(fork) for fork in job.forks):
                 break
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.001)
-        self._note_oom(job)
+        self._note_oom(job.forks)
         self.weights.release(job.number)
         self.processes, self.next_scan = {}, 0.0  # the table still lists what has just been ended
         return True
@@ -166,17 +174,21 @@ class Warden:
             if ended is None:
                 return
             pid, status, usage = os.wait4(ended.si_pid, 0)
-            for job in self.running.values():
-                if pid == job.pid or not self.by_uid or ended.si_uid == job.uid:
-                    job.cpu_seconds += usage.ru_utime + usage.ru_stime
-                    job.peak_kib = max(job.peak_kib, usage.ru_maxrss)
-                if pid == job.pid:
-                    job.status = status
+            forks = [fork for job in self.running.values() for fork in job.forks]
+            for fork in forks:
+                if pid == fork.pid:
+                    fork.status = status
+            for fork in [fork for fork in forks if pid == fork.pid] or forks:
+                if pid == fork.pid or not self.by_uid or ended.si_uid == fork.uid:
+                    fork.cpu_seconds += usage.ru_utime + usage.ru_stime
+                    fork.peak_kib = max(fork.peak_kib, usage.ru_maxrss)
 
-    def _note_oom(self, job: Running) -> None:
+    def _note_oom(self, forks: Sequence[Running]) -> None:
         kills = self._oom_kills()
-        killed = job.status is not None and os.WIFSIGNALED(job.status) and os.WTERMSIG(job.status) == signal.SIGKILL
-        job.oom = kills > self.oom_kills and killed and not job.ended_by_us
+        for fork in forks:
+            killed = fork.status is not None and os.WIFSIGNALED(fork.status)
+            by_kernel = killed and os.WTERMSIG(fork.status or 0) == signal.SIGKILL and not fork.ended_by_us
+            fork.oom = kills > self.oom_kills and by_kernel
         self.oom_kills = kills
 
     def _oom_kills(self) -> int:
