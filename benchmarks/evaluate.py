@@ -99,7 +99,7 @@ def timed(kind: Kind, suite: str, count: int, sandbox: Sandbox, pool: Executor) 
     if not works:
         raise ValueError(f"no hypothesis of kind {kind.name} trained; expected at least one of its catalogue")
     ways = ways_of(kind, sandbox, pool)
-    _each(pool, batched, works[:1] * AT_ONCE)  # so that every process has its packs, and torch what it loads lazily
+    each(pool, batched, works[:1] * AT_ONCE)  # so that every process has its packs, and torch what it loads lazily
     turns = [works[start : start + TURN] for start in range(0, len(works), TURN)]
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number, turn in enumerate(turns):
@@ -152,15 +152,15 @@ def ways_of(kind: Kind, sandbox: Sandbox, pool: Executor) -> dict[str, Way]:
         sandboxed(work, sandbox)
 
     ways: dict[str, Way] = {
-        "sequential": lambda works: _each(pool, sequential, works),
-        "batched": lambda works: _each(pool, batched, works),
+        "sequential": lambda works: each(pool, sequential, works),
+        "batched": lambda works: each(pool, batched, works),
         "sandboxed": in_threads(lambda work: sandboxed(work, sandbox)),
         "whole": in_threads(whole),
     }
     return ways | ({"python_each": in_threads(python_each)} if kind.name == HEADLINE else {})
 
 
-def _each(pool: Executor, way: Callable[[str, str, bytes], object], works: Sequence[Work]) -> None:
+def each(pool: Executor, way: Callable[[str, str, bytes], object], works: Sequence[Work]) -> None:
     running = [pool.submit(way, work.plan.kind, work.plan.suite, work.source) for work in works]
     for future in running:
         future.result()
@@ -181,12 +181,12 @@ def hypothesis_of(work: Work) -> Hypothesis:
     )
 
 
-def one_turn(ways: Mapping[str, Way], works: Sequence[Work]) -> dict[str, float]:
+def one_turn(ways: Mapping[str, Way], works: Sequence[Work], repeats: Mapping[str, int] = REPEATS) -> dict[str, float]:
     """Seconds of each way for these hypotheses: the median of its repeats, which take turns with the other ways'."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for repeat in range(max(REPEATS.values())):
+    for repeat in range(max(repeats.values())):
         for name, way in ways.items():
-            if repeat < REPEATS.get(name, 1):
+            if repeat < repeats.get(name, 1):
                 begun = time.perf_counter()
                 way(works)
                 taken[name].append(time.perf_counter() - begun)

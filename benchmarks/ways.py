@@ -12,8 +12,11 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `sandbox` is the package, not the benchmark beside this file
 
 from engine.heldout import best_factor, score, tried
 from engine.score import Trial
@@ -103,8 +106,8 @@ def batched(kind: str, suite: str, source: bytes) -> tuple[Trial, ...]:
     return in_process(train, Work(plan=plan_of(kind, suite), source=source))
 
 
-def sandboxed(work: Work, sandbox: Sandbox) -> tuple[Trial, ...]:
-    """Raises Untrained."""
+def sandboxed(work: Work, sandbox: Sandbox, *, split: bool = False) -> tuple[Trial, ...]:
+    """In guest or in split process. Raises Untrained."""
 
     def run(pack: Pack, factors: tuple[float, ...]) -> Mapping[str, Array]:
         sandbox.shelve(pack.name, pack.arrays)
@@ -116,6 +119,7 @@ def sandboxed(work: Work, sandbox: Sandbox) -> tuple[Trial, ...]:
             pack=pack.name,
             expects=pack.expects(factors),
             limits=Limits(wall_seconds=SECONDS_PER_TRAINING),
+            split=split,
         )
         found = sandbox.run(task)
         if found.outcome is not Outcome.FINISHED:
@@ -125,9 +129,10 @@ def sandboxed(work: Work, sandbox: Sandbox) -> tuple[Trial, ...]:
     return trials(work.plan, run)
 
 
-def python_each(work: Work) -> tuple[Trial, ...]:
-    """Raises CalledProcessError with what it printed as errors."""
-    done = subprocess.run([sys.executable, __file__], input=pickle.dumps(work), capture_output=True, check=True)
+def python_each(work: Work, *, batched: bool = False) -> tuple[Trial, ...]:
+    """One trial after the other, or in stacks. Raises CalledProcessError with what it printed as errors."""
+    command = [sys.executable, __file__, *(["batched"] if batched else [])]
+    done = subprocess.run(command, input=pickle.dumps(work), capture_output=True, check=True)
     found: tuple[Trial, ...] = pickle.loads(done.stdout)
     return found
 
@@ -136,7 +141,8 @@ def main() -> None:
     sys.modules["ways"] = sys.modules["__main__"]  # under which name `Work` was pickled
     torch.set_num_threads(1)  # two run at once on two cores
     work: Work = pickle.load(sys.stdin.buffer)
-    sys.stdout.buffer.write(pickle.dumps(in_process(train_sequential, work)))
+    action = train if sys.argv[1:] == ["batched"] else train_sequential
+    sys.stdout.buffer.write(pickle.dumps(in_process(action, work)))
 
 
 if __name__ == "__main__":
