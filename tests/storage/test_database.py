@@ -58,9 +58,15 @@ def started(url: str, processes: int, count: int) -> list[tuple[BaseProcess, Any
     return list(zip(made, counters, strict=True))
 
 
+def is_no_index_of_words(_object: object, name: str | None, *_rest: object) -> bool:
+    return not (name or "").startswith("passage_words")
+
+
 def test_the_migrations_make_the_tables_that_the_rows_describe(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        # An index of words is no table of ours: SQLite has several behind it, PostgreSQL an index on an expression.
+        opts = {"version_table": VERSION_TABLE, "compare_type": True, "include_object": is_no_index_of_words}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, SQLModel.metadata) == []
 
 

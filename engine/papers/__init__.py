@@ -1,0 +1,1 @@
+"""Reading papers: pages, passages, retrieval, related work, what a paper says, and ideas that follow from it."""
