@@ -117,7 +117,8 @@ def sandbox_and_device(settings: Settings) -> tuple[Sandbox, str]:
     asked = settings.device is Device.CUDA
     if asked or (settings.device is Device.AUTO and gpu_is_there()):
         try:
-            return open_with_gpu(settings.sandbox.value, **_options(settings)), "cuda"
+            options = {name: value for name, value in _options(settings).items() if name != "parallel"}
+            return open_with_gpu(settings.sandbox.value, gpus=settings.gpus, **options), "cuda"
         except SandboxUnavailable:
             if asked:
                 raise
@@ -206,7 +207,9 @@ class Bot:
             sandbox=lab.sandbox,
             slack=slack,
             posts=posts,
-            digests=Digests(journal=lab.journal, research=lab.research, slack=slack, schedule=schedule),
+            digests=Digests(
+                journal=lab.journal, ledger=lab.ledger, research=lab.research, slack=slack, schedule=schedule
+            ),
             attachments=Attachments(client, Files(lab.home.files), SqlAttachments(lab.database)),
             own_models=OwnModels(
                 own=lab.own,

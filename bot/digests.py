@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.schedule import Schedule
 from bot.slack import Slack
@@ -15,6 +16,7 @@ from bot.views.digest import (
 )
 from bot.views.message import Message
 from engine.journal import Journal, Past
+from engine.ledger import Ledger, findings
 from engine.rank import is_duplicate
 from engine.research import Research
 from engine.rotation import widening
@@ -25,8 +27,11 @@ from sandbox.guest.components.kinds import KINDS
 
 
 class Digests:
-    def __init__(self, *, journal: Journal, research: Research, slack: Slack, schedule: Schedule) -> None:
+    def __init__(
+        self, *, journal: Journal, ledger: Ledger, research: Research, slack: Slack, schedule: Schedule
+    ) -> None:
         self._journal = journal
+        self._ledger = ledger
         self._research = research
         self._slack = slack
         self._schedule = schedule
@@ -50,7 +55,15 @@ class Digests:
         everything = [(KINDS[kind], one) for kind, ones in past.items() for one in ones]
         effects = {kind: effects_of(ones) for kind, ones in past.items()}
         items = [(one, item(kind, one, effects[kind.name].get(one.hypothesis.id))) for kind, one in everything]
-        hopeful = [told for _, told in items if told.effect and told.effect.low > 0]
+        closed = [one for one in self._ledger.rounds() if one.closing]
+        holds = {each.hypothesis_id: (one, each) for one, each in findings(closed)}
+        known = {told.hypothesis_id: told for _, told in items}
+        refuted = {id for one in closed if not one.stopped for id in one.family} - holds.keys()
+        hopeful = [
+            replace(told, refuted=told.hypothesis_id in refuted)
+            for _, told in items
+            if told.effect and told.effect.low > 0 and told.hypothesis_id not in holds
+        ]
         liked = [told for _, told in items if told.thumbs_up > told.thumbs_down]
         failed = [told for one, told in reversed(items) if not one.verdict.accepted]
         return Digest(
@@ -65,6 +78,11 @@ class Digests:
                 f"{KINDS[kind].title}: {told}" for kind in past if (told := widening(self._journal.rescored(kind)))
             ],
             subscription=self._schedule.time_of(channel),
+            findings=[
+                replace(known[id], effect=each.mean, best=(one.closing and one.closing.best) or "")
+                for id, (one, each) in holds.items()
+                if id in known
+            ],
         )
 
 

@@ -260,7 +260,7 @@ class Confirm:
         """All about a finding; None: it is none. `metric` in words. Raises UnknownThing."""
         hypothesis = self._journal.hypothesis(hypothesis_id)
         planned, found = outcome_of(hypothesis_id, self._ledger.rounds()) or (None, None)
-        score = planned and self._score(planned, hypothesis_id)
+        score = self._score(planned, hypothesis_id) if planned else None
         if planned is None or found is None or score is None or not found.finding:
             return None
         scores = [one for one in self._journal.scores(hypothesis.request_id) if one.hypothesis_id == hypothesis_id]

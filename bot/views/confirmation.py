@@ -148,10 +148,10 @@ def _verdict(planned: Round, one: Confirmed, best: str, metric: str) -> str:
     p = f"p = {_p(result.adjusted_p)}{family}; at most {_p(planned.alpha)} was asked for"
     said = f"Mean difference in {escape(metric)} from {against}: {mean}, positive is better"
     if result.finding:
-        told = f"✓ *{title} is a finding.* {said}. That is more than {margin} ({p})."
+        told = f"✓ *{title}* is a finding. {said}. That is more than {margin} ({p})."
     else:
         told = (
-            f"✗ *{title} was not confirmed.* {said}. That it is more than {margin} could not be shown ({p}). This is a "
+            f"✗ *{title}* was not confirmed. {said}. That it is more than {margin} could not be shown ({p}). This is a "
             "result too; it is not tested again."
         )
     unseen = f" On the data sets that no screening uses: {figures.effect(result.unseen)}." if result.unseen else ""

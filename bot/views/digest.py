@@ -24,6 +24,8 @@ class DigestItem:
     b_wr: Estimate | None = None
     thumbs_up: int = 0
     thumbs_down: int = 0
+    best: str = ""  # the baseline that a finding was tested against
+    refuted: bool = False  # promising, and then not confirmed
     reason: str = ""  # why it failed
 
 
@@ -37,6 +39,7 @@ class Digest:
     failed: Sequence[DigestItem]  # newest first
     failures: int  # all of them; `failed` may be a part
     subscription: str | None  # "09:00"; None: not subscribed
+    findings: Sequence[DigestItem] = ()  # newest first; `effect` is the tested mean
     warnings: Sequence[str] = ()  # why figures of late may flatter, one sentence each
 
 
@@ -50,6 +53,7 @@ def digest(told: Digest) -> Message:
             *_subscription(told),
         )
     groups = [
+        ("Findings", told.findings, _finding, len(told.findings), "Nothing was confirmed yet."),
         ("Promising", told.promising, _promising, len(told.promising), "Nothing is promising yet."),
         ("Liked", told.liked, _liked, len(told.liked), "Nobody has voted yet."),
         ("Failed", told.failed, _failed, told.failures, ""),
@@ -59,8 +63,8 @@ def digest(told: Digest) -> Message:
         header(f"Digest: {totals}"),
         *(section(_group(*group)) for group in groups if group[1] or group[4]),
         context(
-            "Promising: all of the interval of its effect is above zero, in a short test on small data sets. "
-            "Nothing here has been confirmed."
+            "Findings held when they were evaluated in full, on fresh seeds and with data that no screening uses. "
+            "Promising: all of the interval of its effect is above zero, in a short test on small data sets."
         ),
         *(context(f"⚠️ {escape(warning)}: scores may have come to fit the seeds.") for warning in told.warnings),
         *_subscription(told),
@@ -102,9 +106,14 @@ def _group(name: str, items: Sequence[DigestItem], line: Callable[[DigestItem], 
     return "\n".join([f"*{name} ({number:,})*", *lines, *([f"• and {more:,} more"] if more > 0 else [])])
 
 
+def _finding(item: DigestItem) -> str:
+    return f", on average {figures.effect(item.effect)} against {escape(item.best, 60)}" if item.effect else ""
+
+
 def _promising(item: DigestItem) -> str:
     effect = f", effect {figures.effect(item.effect)}" if item.effect else ""
-    return effect + (f", B-WR {figures.win_rate(item.b_wr)}" if item.b_wr else "")
+    told = effect + (f", B-WR {figures.win_rate(item.b_wr)}" if item.b_wr else "")
+    return told + (", *not confirmed* when evaluated in full" if item.refuted else "")
 
 
 def _liked(item: DigestItem) -> str:

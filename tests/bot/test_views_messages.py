@@ -190,7 +190,8 @@ TOLD = Digest(
     channel="C1",
     proposed=24,
     measured=8,
-    promising=[ITEM],
+    promising=[replace(ITEM, refuted=True)],
+    findings=[replace(ITEM, best="GELU")],
     liked=[ITEM],
     failed=[replace(ITEM, title="Inverse unit", reason="It answers infinity at 0.")],
     failures=5,
@@ -482,12 +483,14 @@ def test_help_on_a_kind_reads_as_paragraphs() -> None:
 def test_a_digest() -> None:
     assert digest(TOLD).text == (
         "Digest: 24 hypotheses so far, 8 measured\n\n"
+        "Findings (1)\n• Cauchy-gated linear unit (activation function), on average +1.8 % [+0.3, +3.1] against "
+        "GELU\n\n"
         "Promising (1)\n• Cauchy-gated linear unit (activation function), effect +1.8 % [+0.3, +3.1], "
-        "B-WR .74 [.68, .80]\n\n"
+        "B-WR .74 [.68, .80], not confirmed when evaluated in full\n\n"
         "Liked (1)\n• Cauchy-gated linear unit (activation function), 👍 2, B-WR .74 [.68, .80]\n\n"
         "Failed (5)\n• Inverse unit (activation function): It answers infinity at 0.\n• and 4 more\n\n"
-        "Promising: all of the interval of its effect is above zero, in a short test on small data sets. "
-        "Nothing here has been confirmed.\n\n"
+        "Findings held when they were evaluated in full, on fresh seeds and with data that no screening uses. "
+        "Promising: all of the interval of its effect is above zero, in a short test on small data sets.\n\n"
         "Every day at 09:00."
     )
 
