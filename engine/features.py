@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,18 +21,34 @@ from engine.request import Strategy
 from engine.verdict import Verdict
 from sandbox.guest.components.kind import Behaviour, Kind, Vector
 
-COMPONENTS = 16  # principal components kept of each curve
+COMPONENTS = 24  # principal components kept of each curve
 TEXT_BUCKETS = 64
 CODE_BUCKETS = 64
 GENERATOR_BUCKETS = 8
+BEHAVIOUR_GROUPS = 3  # of the encoder's columns are behaviour
 PCA_ROWS = 1024  # at most so many examples determine the components: more change little and cost much
 
-# How large each group is before ridge regularisation: a smaller group is trusted less. Behaviour decides what a
-# component does in training; words and tokens alone ranked activations hardly better than chance (Spearman 0.2 against
-# 0.9), so they only break ties until there are many outcomes.
+# How large each group is for the nets of votes and rejections, before ridge regularisation: a smaller one is trusted
+# less. Gaussian processes find the scale of each group by themselves.
 CURVE_SCALE = 2.0
 NUMBER_SCALE = 0.5
 MARK_SCALE = 0.3
+
+STATISTICS = 12  # of each array of the behaviour
+NODES: tuple[tuple[type[ast.AST], ...], ...] = (  # kinds of syntax that are counted
+    (ast.FunctionDef, ast.Lambda),
+    (ast.ClassDef,),
+    (ast.For, ast.While, ast.comprehension),
+    (ast.If, ast.IfExp),
+    (ast.Call,),
+    (ast.BinOp, ast.UnaryOp),
+    (ast.Constant,),
+    (ast.Import, ast.ImportFrom),
+    (ast.Try, ast.Raise, ast.Assert),
+    (ast.Subscript,),
+)
+
+CODE_MARKS = CODE_BUCKETS + 4 + len(NODES)  # tokens and structure: see `shape_of`
 
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -41,8 +59,8 @@ class Facts:
     """One component, described. Lengths are the same for all components of a kind."""
 
     curves: tuple[Vector, Vector] | None  # canonical form, and signature on an arcsinh scale; None: no behaviour
-    numbers: tuple[float | None, ...]  # statistics of the behaviour, N-score, cost, parameters
-    marks: Vector  # hashed words and tokens, strategy, generator
+    numbers: tuple[float | None, ...]  # statistics of the behaviour with its curvature, N-score, cost, parameters
+    marks: Vector  # hashed words and tokens, the code's structure, strategy, generator: known before validation
 
 
 def describe(kind: Kind, hypothesis: Hypothesis, verdict: Verdict) -> Facts:
@@ -89,7 +107,7 @@ def facts(
             None if cost_ratio is None else log10(max(cost_ratio, 1e-3)),
             None if parameters is None else log1p(parameters),
         ),
-        marks=np.concatenate([words, structure, prompted, made_by]).astype(np.float32),
+        marks=np.concatenate([words, structure, shape_of(code), prompted, made_by]).astype(np.float32),
     )
 
 
@@ -103,6 +121,21 @@ def _hashed(tokens: Sequence[str], buckets: int) -> Vector:
     return (damped / max(float(np.linalg.norm(damped)), 1e-6)).astype(np.float32)
 
 
+def shape_of(code: str) -> Vector:
+    """The structure of a module, each figure about within [-1, 1]; what cannot be parsed is all zero but the first."""
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return np.array([1.0, *[0.0] * (len(NODES) + 3)], np.float32)
+    found = Counter(type(node) for node in nodes)
+    counts = [sum(found[kind] for kind in kinds) for kinds in NODES]
+    named = {node.id for node in nodes if isinstance(node, ast.Name)}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    builds = any(isinstance(node, ast.FunctionDef) and node.name == "build" for node in nodes)
+    marks = [0.0, float(builds), float("Parameter" in attributes or "Parameter" in named), log1p(len(nodes)) / 8]
+    return np.array([*marks, *(min(1.0, log1p(count) / 4) for count in counts)], np.float32)
+
+
 def _finite(vector: Vector) -> Vector:
     return np.nan_to_num(np.asarray(vector, np.float32), posinf=1e6, neginf=-1e6).ravel()
 
@@ -110,9 +143,16 @@ def _finite(vector: Vector) -> Vector:
 def _statistics(kind: Kind, behaviour: Behaviour) -> Iterable[float | None]:
     for name in sorted(kind.behaviour):
         if name not in behaviour:
-            yield from (None,) * 6
+            yield from (None,) * STATISTICS
             continue
         values = np.arcsinh(_finite(behaviour[name]))
+        rows = values.reshape(np.shape(behaviour[name])) if np.ndim(behaviour[name]) else values
+        bent = np.abs(np.diff(rows, n=2, axis=-1)) if rows.shape[-1] > 2 else np.zeros(1)
+        yield float(np.log(bent.mean() + 1e-4))
+        yield float(np.log(bent.max() + 1e-4))
+        yield from map(float, np.quantile(values, (0.1, 0.5, 0.9)))
+        modes = len(rows) == 2 and rows.ndim > 1  # most behaviours hold train and eval mode
+        yield float(np.log(np.abs(rows[0] - rows[1]).mean() + 1e-4)) if modes else 0.0
         magnitude = np.abs(values)
         yield float(values.mean())
         yield float(np.log(values.std() + 1e-3))
@@ -160,9 +200,17 @@ class Encoder:
             filled = [m if v is None else v for v, m in zip(one.numbers, self.number_means, strict=True)]
             numbers = (np.asarray(filled, np.float32) - self.number_means) * self.number_scales
             # Far outside of what was measured nothing can be said: the inputs stop there.
-            bounded = np.clip(np.concatenate([*projected, numbers]), -3 * CURVE_SCALE, 3 * CURVE_SCALE)
-            rows.append(np.concatenate([bounded, MARK_SCALE * one.marks]))
+            curved = np.clip(np.concatenate(projected), -3 * CURVE_SCALE, 3 * CURVE_SCALE)
+            numbered = np.clip(numbers, -4 * NUMBER_SCALE, 4 * NUMBER_SCALE)
+            rows.append(np.concatenate([curved, numbered, MARK_SCALE * one.marks]))
         return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+    def columns(self) -> tuple[tuple[int, int], ...]:
+        """Where the groups start and end: both curves and the numbers, which are behaviour; text; code; origin."""
+        behaviour = [self.bases[0].shape[1], self.bases[1].shape[1], len(self.number_means)]
+        sizes = [*behaviour, TEXT_BUCKETS, CODE_MARKS, len(Strategy) + GENERATOR_BUCKETS]
+        ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+        return tuple(zip([0, *ends], ends, strict=False))
 
     def arrays(self) -> dict[str, Vector]:
         return {

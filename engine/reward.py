@@ -3,7 +3,8 @@
 Two predictors with one face. `RewardModel` learned from measured outcomes and from votes. `Prior`, for as long as there
 are too few outcomes, goes by the baselines that a component behaves like. Both know only what the validator found.
 
-Votes and outcomes have nets of their own, with their own random numbers, over inputs that votes cannot move:
+Votes, rejections and outcomes have parameters of their own, with their own random numbers, over inputs that votes
+cannot move:
 whatever people vote, the predicted win rates stay the same to the last bit.
 """
 
@@ -14,7 +15,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,16 +24,20 @@ from scipy.special import ndtr
 
 from engine.ensemble import Ensemble
 from engine.errors import StaleModel
-from engine.features import Encoder, Facts, describe
+from engine.features import BEHAVIOUR_GROUPS, Encoder, Facts, describe
+from engine.gaussian import Gaussians
 from engine.hypothesis import Hypothesis
 from engine.journal import Snapshot
 from engine.ranking import Reference
 from engine.score import Estimate
+from engine.shrinkage import Z90
 from engine.verdict import Verdict
 from sandbox.guest.components.kind import Behaviour, Kind, Vector
 
-FORMAT = 1  # of the bytes; another one is never read, but learned afresh
+FORMAT = 2  # of the bytes; another one is never read, but learned afresh
 BANDWIDTHS = 2.0  # width of the prior's neighbourhoods, in typical distances between neighbouring baselines
+EFFECT_SCALE = 0.02  # effects are learned as asinh(effect / this): about the seeds' noise, so that losses, however
+# large, count little more than defeats, and what is near the top is told apart
 PRIOR_WEIGHT = 0.5  # of the baselines' mean, in neighbours: shrinks what is far from all of them
 
 Candidate = tuple[Hypothesis, Verdict]
@@ -72,7 +77,9 @@ class Prediction:
         """Probability that the measured effect is larger; None where none is predicted."""
         if self.effect is None or self.effect_deviation is None:
             return None
-        return float(ndtr((self.effect - effect) / max(self.effect_deviation, 1e-9)))
+        predicted, wanted = np.arcsinh(np.array([self.effect, effect]) / EFFECT_SCALE)
+        deviation = self.effect_deviation / (EFFECT_SCALE * np.cosh(predicted))
+        return float(ndtr((predicted - wanted) / max(deviation, 1e-9)))
 
 
 class Predictor(Protocol):
@@ -159,11 +166,16 @@ def _typical_distance(points: Vector) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardModel:
-    """Heads by net: `outcome` answers (B-WR, BSOTA-WR), `vote` (thumbs up). Another net takes another name."""
+    """Heads with parameters of their own: `measured` answers B-WR, BSOTA-WR and the effect, and each net one question.
+
+    The nets: `vote` and `blind`, whether people would like it, after and before they see figures; `rejected`, which
+    knows only what is known before validation: text, code and who wrote it.
+    """
 
     kind: str
     shapes: Mapping[str, tuple[int, ...]]  # of the behaviour that it was trained on
     encoder: Encoder
+    measured: Gaussians  # targets: B-WR, BSOTA-WR, and the effect if it was learned, see EFFECT_SCALE
     nets: Mapping[str, Ensemble]
     outcomes: int
     votes: int
@@ -176,28 +188,43 @@ class RewardModel:
         votes: Sequence[tuple[Facts, bool, float]],
         baselines: Sequence[tuple[Facts, float, float]] = (),
         seed: int = 0,
+        *,
+        effects: Sequence[float] = (),
+        rejections: Sequence[tuple[Facts, bool]] = (),
+        blind: Sequence[tuple[Facts, bool, float]] = (),
     ) -> RewardModel:
         """Learn from (facts, B-WR, BSOTA-WR) and from (facts, thumbs up, weight of the vote).
 
-        The baselines' own rows are examples like any other: few outcomes go further with them. Deterministic in `seed`
-        and in the order of the examples; about a second for 300 outcomes on one thread.
+        `effects` are those of `outcomes`, in their order; without them, or when all are the same, no effect is
+        predicted. `rejections` are all that were validated, with True for what was rejected; `blind` are votes cast
+        before any figure was known. The baselines' own rows are examples like any other: few outcomes go further with
+        them. Deterministic in `seed` and in the order of the examples; about three seconds for 300 outcomes on one
+        thread. Raises ValueError when there are effects, but not as many as outcomes.
         """
+        if effects and len(effects) != len(outcomes):
+            raise ValueError(f"{len(effects)} effects of {len(outcomes)} outcomes; expected one of each, or none")
         examples = [*outcomes, *baselines]
         encoder = Encoder.fit([one for one, _, _ in examples])
-        rates = torch.tensor([[b_wr, bsota_wr] for _, b_wr, bsota_wr in examples])
-        weights = torch.ones(len(examples))
-        nets = {"outcome": Ensemble.fit(encoder.encode([one for one, _, _ in examples]), rates, weights, seed)}
-        if votes:
-            up = torch.tensor([[float(thumbs_up)] for _, thumbs_up, _ in votes])
-            trust = torch.tensor([weight for _, _, weight in votes])
-            nets["vote"] = Ensemble.fit(encoder.encode([one for one, _, _ in votes]), up, trust, seed + 1)
+        told = encoder.encode([one for one, _, _ in examples])
+        measured = Gaussians.fit(told, _targets(examples, effects), encoder.columns(), BEHAVIOUR_GROUPS, seed)
+        nets = {}
+        for number, (name, cast) in enumerate((("vote", votes), ("blind", blind)), 1):
+            if cast:
+                up = torch.tensor([[float(thumbs_up)] for _, thumbs_up, _ in cast])
+                trust = torch.tensor([weight for _, _, weight in cast])
+                nets[name] = Ensemble.fit(encoder.encode([one for one, _, _ in cast]), up, trust, seed + number)
+        if len({rejected for _, rejected in rejections}) == 2:
+            marks = torch.from_numpy(np.stack([one.marks for one, _ in rejections]))
+            fate = torch.tensor([[float(rejected)] for _, rejected in rejections])
+            nets["rejected"] = Ensemble.fit(marks, fate, torch.ones(len(fate)), seed + 3)
         return cls(
             kind=kind.name,
             shapes={name: tuple(shape) for name, shape in kind.behaviour.items()},
             encoder=encoder,
+            measured=measured,
             nets=nets,
             outcomes=len(outcomes),
-            votes=len(votes),
+            votes=len(votes) + len(blind),
         )
 
     @property
@@ -211,16 +238,19 @@ class RewardModel:
     def predict(self, kind: Kind, candidates: Sequence[Candidate]) -> list[Prediction]:
         if not candidates:
             return []
-        inputs = self.encoder.encode([describe(kind, hypothesis, verdict) for hypothesis, verdict in candidates])
-        rates = self.nets["outcome"].predict(inputs)  # [members, n, 2]
-        means, spreads = rates.mean(0), rates[:, :, 0].std(0, correction=0)
-        ups = self.nets["vote"].predict(inputs).mean(0)[:, 0] if "vote" in self.nets else None
+        described = [describe(kind, hypothesis, verdict) for hypothesis, verdict in candidates]
+        inputs = self.encoder.encode(described)
+        marks = torch.from_numpy(np.stack([one.marks for one in described]))
+        answers = {
+            name: net.predict(marks if name == "rejected" else inputs).mean(0)[:, 0] for name, net in self.nets.items()
+        }
+        means, spreads, deviations = self.measured.predict(inputs)
         return [
-            Prediction(
-                b_wr=float(means[i, 0]),
-                spread=float(spreads[i]),
-                bsota_wr=float(means[i, 1]),
-                thumbs_up=None if ups is None else float(ups[i]),
+            replace(
+                _measured(means[i], spreads[i], deviations[i]),
+                thumbs_up=_at(answers, "vote", i),
+                blind_up=_at(answers, "blind", i),
+                rejected=_at(answers, "rejected", i),
             )
             for i in range(len(candidates))
         ]
@@ -235,6 +265,7 @@ class RewardModel:
             "votes": self.votes,
         }
         arrays = {f"encoder/{name}": array for name, array in self.encoder.arrays().items()}
+        arrays |= {f"measured/{name}": array for name, array in self.measured.arrays().items()}
         for net, ensemble in self.nets.items():
             arrays |= {f"{net}/{name}": array for name, array in ensemble.arrays().items()}
         file = io.BytesIO()
@@ -258,7 +289,7 @@ class RewardModel:
             for name, array in arrays.items():
                 group, _, rest = name.partition("/")
                 grouped.setdefault(group, {})[rest] = array
-            encoder = Encoder.of(grouped.pop("encoder"))
+            encoder, measured = Encoder.of(grouped.pop("encoder")), Gaussians.of(grouped.pop("measured"))
             nets = {net: Ensemble.of(parts) for net, parts in grouped.items()}
         except (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError) as error:
             raise StaleModel(
@@ -268,10 +299,55 @@ class RewardModel:
             kind=kind.name,
             shapes=dict(kind.behaviour),
             encoder=encoder,
+            measured=measured,
             nets=nets,
             outcomes=header["outcomes"],
             votes=header["votes"],
         )
+
+
+def _targets(examples: Sequence[tuple[Facts, float, float]], effects: Sequence[float]) -> torch.Tensor:
+    """[n, 2], or [n, 3] with effects on EFFECT_SCALE. That of a baseline, the best of which it would be held against
+    itself, is read off the plane through the others over both win rates."""
+    rates = np.array([[b_wr, bsota_wr] for _, b_wr, bsota_wr in examples], np.float64)
+    if len(set(effects)) < 2:
+        return torch.from_numpy(rates.astype(np.float32))
+    known = np.arcsinh(np.array(effects) / EFFECT_SCALE)
+    plane = np.column_stack([np.ones(len(rates)), rates])
+    weights, *_ = np.linalg.lstsq(plane[: len(known)], known, rcond=None)
+    guessed = np.clip(plane[len(known) :] @ weights, known.min(), known.max())
+    return torch.from_numpy(np.column_stack([rates, np.concatenate([known, guessed])]).astype(np.float32))
+
+
+def _measured(mean: Vector, spread: Vector, deviation: Vector) -> Prediction:
+    """Of one candidate, from the figures' means and deviations; the effect's are on EFFECT_SCALE."""
+    rates = np.clip(mean[:2], 0.0, 1.0)
+    half = Z90 * deviation
+    low, high = np.clip(mean[:2] - half[:2], 0.0, 1.0), np.clip(mean[:2] + half[:2], 0.0, 1.0)
+    intervals = {
+        name: Estimate(value=float(rates[i]), low=float(low[i]), high=float(high[i]))
+        for i, name in enumerate(("b_wr", "bsota_wr"))
+    }
+    plain = Prediction(
+        b_wr=float(rates[0]), spread=float(spread[0]), bsota_wr=float(rates[1]), thumbs_up=None, intervals=intervals
+    )
+    if len(mean) < 3:
+        return plain
+    value, least, most = (
+        float(np.clip(EFFECT_SCALE * np.sinh(at), -1.0, 1.0)) for at in (mean[2], mean[2] - half[2], mean[2] + half[2])
+    )
+    steepness = EFFECT_SCALE * float(np.cosh(np.arcsinh(value / EFFECT_SCALE)))
+    return replace(
+        plain,
+        effect=value,
+        effect_spread=steepness * float(spread[2]),
+        effect_deviation=steepness * float(deviation[2]),
+        intervals={**intervals, "effect": Estimate(value=value, low=least, high=most)},
+    )
+
+
+def _at(answers: Mapping[str, torch.Tensor], name: str, i: int) -> float | None:
+    return float(answers[name][i]) if name in answers else None
 
 
 def version_of(weights: bytes) -> str:
