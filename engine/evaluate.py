@@ -19,6 +19,7 @@ from engine.heldout import best_factor
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal, epoch_at
 from engine.own.suite import OwnPack, OwnSuite
+from engine.repeat import PREFIX, Repetition, compare, not_finished, not_tried
 from engine.score import BaselineTrials, Score, Tried
 from engine.suite import GRID_SEEDS, SCREEN, SCREENING, SELECTION_SEEDS, Pack, Suite, suite_of
 from engine.verdict import Verdict
@@ -31,6 +32,7 @@ from sandbox.guest.tiers import Tier
 
 SECONDS_PER_SEED = 60.0  # limit of a screening: a hundred times what a plain activation takes, for busy machines
 LONGEST_SECONDS = 900.0  # limit of any training
+SPLIT_LONGER = 4.0  # times the limits, in split process
 POLL_SECONDS = 0.25  # how soon a running candidate is killed after "stop"
 KEPT_PACKS = 24  # the latest used: one is a few MB
 
@@ -149,8 +151,11 @@ class Evaluator:
         stopped: Callable[[], bool],
         done: Callable[[Score | Verdict], None],
         suite: str | AnySuite = SCREENING,
+        split: bool = False,
     ) -> list[Score | Verdict]:
         """A score for each hypothesis that trained, a verdict for each that broke or ran into a limit, in their order.
+
+        split: in split process (see sandbox/execution.py), which a team's own suite does not offer.
 
         `done` is called in this thread with each result as it comes. Once `stopped` says so nothing more is started,
         what runs is killed, and what has no result by then is left out. Raises SandboxError.
@@ -167,14 +172,35 @@ class Evaluator:
                     self._sandbox.kill(tag)
                 while waiting and len(running) < self._sandbox.parallel:
                     hypothesis = waiting.popleft()
-                    running[threads.submit(self._train, kind, on, hypothesis.source, seeds, tag)] = hypothesis
-                for future in wait(running, POLL_SECONDS, FIRST_COMPLETED).done:
-                    hypothesis = running.pop(future)
-                    trained = future.result()
+                    future = threads.submit(self._train, kind, on, hypothesis.source, seeds, tag, split=split)
+                    running[future] = hypothesis
+                for ended in wait(running, POLL_SECONDS, FIRST_COMPLETED).done:
+                    hypothesis = running.pop(ended)
+                    trained = ended.result()
                     if trained.execution.check != "stopped":
                         results[hypothesis.id] = self._judge(on, hypothesis, trained, seeds, yardstick)
                         done(results[hypothesis.id])
         return [results[hypothesis.id] for hypothesis in hypotheses if hypothesis.id in results]
+
+    def repeat(
+        self, hypothesis: Hypothesis, kind: str, score: Score, suite: str | AnySuite, *, tag: str = ""
+    ) -> Repetition:
+        """Train once more in split process, on the score's own seeds with its own factor, and compare. Raises
+        SandboxError.
+        """
+        on = self.suite(kind, suite)
+        if not isinstance(on, Suite):
+            return not_tried(score, "a team's own model is trained in guest only")
+        factor = on.grid[0] if score.factor is None else score.factor
+        execution = self._run(kind, on, hypothesis.source, score.seeds, (factor,), tag, split=True)
+        if execution.check == "stopped":
+            return not_tried(score, "it was stopped")
+        trained = _Trained(execution=execution, factor=factor, grid=score.grid)
+        yardstick = Yardstick.of(self.baseline_trials(kind, score.seeds, on))
+        result = self._judge(on, hypothesis, trained, score.seeds, yardstick)
+        if isinstance(result, Verdict):
+            return not_finished(score, result.check, result.reason, execution.seconds)
+        return compare(score, replace(result, suite=PREFIX + result.suite))
 
     def _judge(
         self, suite: AnySuite, hypothesis: Hypothesis, trained: _Trained, seeds: tuple[int, ...], yardstick: Yardstick
@@ -206,20 +232,31 @@ class Evaluator:
             grid=trained.grid,
         )
 
-    def _train(self, kind: str, suite: AnySuite, source: bytes, seeds: tuple[int, ...], tag: str) -> _Trained:
+    def _train(
+        self, kind: str, suite: AnySuite, source: bytes, seeds: tuple[int, ...], tag: str, *, split: bool = False
+    ) -> _Trained:
         """One training on `seeds`, with the factor of the grid that is best on GRID_SEEDS."""
         factor = suite.grid[0]
         grid: tuple[Tried, ...] = ()
         if len(suite.grid) > 1:
-            first = self._run(kind, suite, source, GRID_SEEDS, suite.grid, tag)
+            first = self._run(kind, suite, source, GRID_SEEDS, suite.grid, tag, split=split)
             if first.outcome is not Outcome.FINISHED:
                 return _Trained(execution=first, factor=factor, grid=())
             grid = self._pack(suite, GRID_SEEDS).tried(first.arrays, suite.grid)
             factor = best_factor(grid)
-        return _Trained(execution=self._run(kind, suite, source, seeds, (factor,), tag), factor=factor, grid=grid)
+        execution = self._run(kind, suite, source, seeds, (factor,), tag, split=split)
+        return _Trained(execution=execution, factor=factor, grid=grid)
 
     def _run(
-        self, kind: str, suite: AnySuite, source: bytes, seeds: tuple[int, ...], factors: tuple[float, ...], tag: str
+        self,
+        kind: str,
+        suite: AnySuite,
+        source: bytes,
+        seeds: tuple[int, ...],
+        factors: tuple[float, ...],
+        tag: str,
+        *,
+        split: bool = False,
     ) -> Execution:
         prepared = self._pack(suite, seeds)
         self._sandbox.shelve(prepared.name, prepared.arrays)
@@ -232,7 +269,8 @@ class Evaluator:
                 options={**prepared.options, "device": self.device, "factors": list(factors)},
                 pack=prepared.name,
                 expects=prepared.expects(factors),
-                limits=Limits(wall_seconds=min(seconds, LONGEST_SECONDS)),
+                limits=Limits(wall_seconds=min(seconds, LONGEST_SECONDS) * (SPLIT_LONGER if split else 1.0)),
+                split=split,
                 tag=tag,
             )
         )

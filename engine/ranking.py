@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from engine.hypothesis import Hypothesis
+from engine.repeat import PREFIX, Repetition, compare
 from engine.score import Estimate, Score
 from engine.verdict import Verdict
 
@@ -28,6 +30,7 @@ class Place:
     effect: Estimate  # shrunken toward zero over the round
     promising: bool  # the lower bound of `effect` is above 0
     rerun: Score | None = None  # the top two, on 8 fresh seeds
+    repetition: Repetition | None = None  # the top two, in split process on the same seeds
     matched: tuple[Matched, ...] = ()  # on the standard and the full suite, if it adds parameters or time
     step_size_effect: bool = False  # won its screening, but not once every arm had its best learning rate
 
@@ -72,3 +75,12 @@ class Ranking:
     best: str | None = None  # the baseline that effects are held against; None: no baseline's trials are known
     generator_faults: tuple[str, ...] = ()  # what a model answered that could not be used, one sentence each
     stopped: bool = False
+
+    def with_repetitions(self, scores: Sequence[Score]) -> Ranking:
+        """Each place beside its score in split process, if there is one among `scores`."""
+        split = {(score.hypothesis_id, score.suite): score for score in scores}
+        places = []
+        for place in self.places:
+            again = split.get((place.hypothesis.id, PREFIX + place.score.suite))
+            places.append(replace(place, repetition=compare(place.score, again)) if again else place)
+        return replace(self, places=tuple(places))

@@ -270,7 +270,8 @@ class Research:
     def rerun(self, request_id: str) -> None:
         """Measure the top of each kind again on seeds that nothing has seen, with the baselines beside.
 
-        Not on the full suite, whose own seeds nothing else has seen.
+        And once more in split process, on the very same seeds. Not on the full suite, whose own seeds nothing else has
+        seen.
         """
         request = self._journal.request(request_id)
         for ranking in self.rankings(request_id) if request.suite != FULL.name else ():
@@ -278,6 +279,22 @@ class Research:
             done = {score.hypothesis_id for score in self._journal.scores(request_id) if score.seeds == seeds}
             top = [place.hypothesis for place in ranking.places[:RERUN_TOP] if place.hypothesis.id not in done]
             self._measure(request, ranking.kind, top, seeds, lambda: None)
+            self._repeat(request, ranking)
+
+    def _repeat(self, request: Request, ranking: Ranking) -> None:
+        """What trained when it was screened but not in split process is rejected for it."""
+        suite = self.suite(request, ranking.kind)
+        accepted = {id for id, verdict in self._journal.verdicts(request.id).items() if verdict.accepted}
+        places = [p for p in ranking.places[:RERUN_TOP] if p.repetition is None and p.hypothesis.id in accepted]
+        for place in places:
+            if self._journal.stopped(request.id):
+                return
+            hypothesis = place.hypothesis
+            found = self._evaluator.repeat(hypothesis, ranking.kind, place.score, suite, tag=request.id)
+            if found.score is not None:
+                self._journal.record_score(found.score)
+            elif found.repeated is False:
+                self._journal.record_verdict(found.verdict(place.score.sandbox))
 
     # --- rank
 
@@ -293,7 +310,7 @@ class Research:
             kept = self._evaluator.baseline_trials(kind, budget.suite.seeds, budget.suite)
             rows = [(budget.words, one) for one in kept if one.baseline == budget.baseline]
             matched.setdefault(id, []).extend(rows)
-        return rank(
+        ranked = rank(
             request_id=request.id,
             kind=self._kinds[kind],
             hypotheses=self._proposed(request, kind),
@@ -307,6 +324,7 @@ class Research:
             step_size_effects=self._step_size_effects(request, kind),
             originals=self._originals(request, kind),
         )
+        return ranked.with_repetitions(self._journal.scores(request.id))
 
     def _originals(self, request: Request, kind: str) -> dict[str, Score]:
         """Scores on the request's suite of the earlier hypotheses that some of its own repeat, by id."""

@@ -66,6 +66,8 @@ def _figures(place: Place, kind: Kind, own_model: str) -> str:
             f"Again on {count(len(again.seeds), 'fresh seed')}: B-WR *{figures.win_rate(again.b_wr)}* · "
             f"BSOTA-WR *{figures.win_rate(again.bsota_wr)}*"
         )
+    if place.repetition and place.repetition.repeated is not None:
+        lines.append(f"Trained once more in a process without its reach: {escape(place.repetition.words, 300)}.")
     if verdict.novelty:
         nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
         known = f"{nearest} ({source})" if source else nearest

@@ -118,6 +118,7 @@ def _rows(ranked: Ranking, most: int) -> list[list[str]]:
     for label, place in list(zip(rank_labels(ranked.places), ranked.places, strict=True))[:most]:
         title = ("★ " if place.promising else "") + (place.hypothesis.title or "untitled")
         title += " (step-size effect)" if place.step_size_effect else ""
+        title += " (not repeatable)" if place.repetition and place.repetition.repeated is False else ""
         rows.append([label, title, figures.effect(place.effect), *_figures(place), place.hypothesis.generator])
         if place.rerun:
             again = place.rerun

@@ -77,6 +77,8 @@ def _place(place: Place) -> Json:
         "sandbox": score.sandbox,
         "tier": score.tier,
         "rerun": _rates(place.rerun.b_wr, place.rerun.bsota_wr) if place.rerun else None,
+        "repeated": place.repetition.repeated if place.repetition else None,
+        "repetition": place.repetition.words if place.repetition else None,
     }
 
 
