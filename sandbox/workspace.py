@@ -18,6 +18,7 @@ Workspace = Mapping[str, bytes]  # relative path with "/" -> content
 INPUTS = "inputs"  # the read-only folder beside the script
 MAX_PATH = 255
 MAX_DEPTH = 16
+MAX_ARGUMENTS = 64
 MAX_SENT_FILES = 2000
 MAX_SENT_BYTES = 512 << 20
 TAIL = 4000
@@ -41,8 +42,8 @@ class Expected:
 class RunLimits:
     """One that is hit ends the run as KILLED under its own name; of log and files beyond theirs the rest is left out.
 
-    `output_bytes` is what it may print, `log_bytes` what is kept of it; `returned_files` is how many come back, of `file_bytes`
-    each and `returned_bytes` in all.
+    `output_bytes` is what it may print, `log_bytes` what is kept of it; `returned_files` is how many come back, of
+    `file_bytes` each and `returned_bytes` in all.
     """
 
     wall_seconds: float = 300.0
@@ -126,10 +127,12 @@ class WorkspaceSandbox(Protocol):
 def refused(run: Run) -> tuple[str, str] | None:
     """Check and sentence when the workspace cannot be laid out or has no entry: an agent's mistake, told as such.
 
-    Raises ValueError when it is the inputs that cannot be: those are the caller's.
+    Raises ValueError when it is the inputs or what is expected: those are the caller's.
     """
     if wrong := wrong_paths(run.inputs):
         raise ValueError(f"inputs: {wrong}")
+    if run.expects is not None and (wrong := wrong_path(run.expects.path)):
+        raise ValueError(f"expected file {run.expects.path!r}: {wrong}")
     if wrong := wrong_paths(run.files):
         return "workspace", wrong
     beside = [path for path in run.files if path.split("/")[0] == INPUTS]
@@ -141,7 +144,9 @@ def refused(run: Run) -> tuple[str, str] | None:
         allowed = f"{MAX_SENT_FILES:,} files and {MAX_SENT_BYTES:,} bytes are allowed"
         return "workspace", f"workspace and inputs are {len(sent):,} files of {size:,} bytes; {allowed}"
     if run.entry not in run.files:
-        return "entry", f"the workspace has no file {run.entry!r} to run"
+        return "entry", f"the workspace has no file {run.entry[:MAX_PATH]!r} to run"
+    if len(run.arguments) > MAX_ARGUMENTS or any(len(a) > MAX_PATH or not a.isprintable() for a in run.arguments):
+        return "entry", f"it can have {MAX_ARGUMENTS} arguments of {MAX_PATH} printable characters each"
     return None
 
 

@@ -26,6 +26,7 @@ from sandbox.workspace import MAX_SENT_FILES, Run, RunLimits, RunResult, refused
 from sandbox.workspace_exchange import Exchange
 from sandbox.workspace_ruling import rule
 
+END_SECONDS = 20.0
 SUPERVISOR = "sandbox.guest.experiment"
 SCRIPTS_IMPORT = (*PACKAGES, "sklearn", "scipy", "pandas", "joblib", "threadpoolctl", "narwhals", "dateutil", "six")
 MIB = 1 << 20
@@ -129,7 +130,10 @@ class FreshSandbox:
         for tag in tags:
             self.kill(tag)
         with self._turn:
-            self._turn.wait_for(lambda: not self._running)
+            self._turn.wait_for(lambda: not self._running, END_SECONDS)
+            hanging = [call.exchange for call in self._open.values() if call.exchange is not None]
+        for exchange in hanging:
+            exchange.close()
         self._at_end()
 
     @contextlib.contextmanager
@@ -222,7 +226,7 @@ def with_docker(
         settings["NanoCpus"] = min(limits.cores, os.cpu_count() or 1) * 1_000_000_000
         tmp = f"rw,noexec,nosuid,nodev,size={disk}m,nr_inodes={INODES},mode=1777"
         settings["Tmpfs"] = {"/tmp": tmp, "/dev/shm": settings["Tmpfs"]["/dev/shm"]}
-        return ContainerChannel(client, image, settings, owners.labels(owner), supervisor)
+        return ContainerChannel(client, image, settings, labels=owners.labels(owner), arguments=supervisor)
 
     level = Level.DOCKER_GVISOR if runtime == GVISOR else Level.DOCKER
     return FreshSandbox(launch, level=level, parallel=parallel, at_end=client.close)

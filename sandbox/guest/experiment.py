@@ -71,6 +71,7 @@ class Supervisor:
         self.inputs = os.path.join(within.scratch_root, f"{INPUTS}-{name}")
         self.scratch = os.path.join(within.scratch_root, name)
         self.work = os.path.join(self.scratch, "work")
+        self.kept = -1  # a descriptor of `work`: its name may lead elsewhere once the script has run
 
     def _uid(self, number: int) -> int:
         if not self.within.own_uids:
@@ -90,6 +91,7 @@ class Supervisor:
         with self.owner():
             for folder in (self.scratch, self.work, os.path.join(self.scratch, "tmp")):
                 os.mkdir(folder, 0o700)
+            self.kept = os.open(self.work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             sent = lay_out(self.host.read, self.head["files"], self.work, public=False)
             os.symlink(self.inputs, os.path.join(self.work, INPUTS))
         return sent
@@ -207,15 +209,16 @@ class Supervisor:
         self.host.tell(Kind.DONE, json.dumps(report).encode())
 
     def _disk_is_full(self) -> bool:
-        volume = os.statvfs(self.scratch)
+        volume = os.statvfs(self.kept)
         return volume.f_bavail == 0 or volume.f_favail == 0
 
     def _send_changes(self, sent: dict[str, str]) -> None:
-        found = find_changes(self.work, sent, self.limits, self.head["first"])
+        os.fchdir(self.kept)
+        found = find_changes(sent, self.limits, self.head["first"])
         document = {"files": found.files, "removed": found.removed, "left_out": found.left_out}
         text = json.dumps(document).encode()
         self.host.tell(Kind.REPLY, DOCUMENT_LENGTH.pack(len(text)) + text)
-        for piece in read_back(self.work, found.files):
+        for piece in read_back(found.files):
             self.host.tell(Kind.REPLY, piece)
 
     def remove(self, job: Running) -> None:

@@ -57,16 +57,16 @@ def lay_out(read: Read, entries: Sequence[tuple[str, int]], folder: str, *, publ
     return digests
 
 
-def find_changes(folder: str, sent: dict[str, str], limits: dict[str, Any], first: str | None) -> Found:
-    """`first`, the predictions, comes back whatever else does; its own limit is `limits["first_bytes"]`."""
+def find_changes(sent: dict[str, str], limits: dict[str, Any], first: str | None) -> Found:
+    """Of the current directory. `first`, the predictions, comes back whatever else does, within `first_bytes`."""
     found = Found()
     kept, returned = set(), 0
-    for path, size in _regular_files(folder, found):
+    for path, size in _regular_files(found):
         kept.add(path)
         most = limits["first_bytes"] if path == first else limits["file_bytes"]
         if size <= most or path in sent:
             try:
-                same = sent.get(path) == _digest(os.path.join(folder, path))
+                same = sent.get(path) == _digest(path)
             except OSError as error:
                 found.leave_out(path, error.strerror or "it cannot be read")
                 continue
@@ -89,10 +89,10 @@ def find_changes(folder: str, sent: dict[str, str], limits: dict[str, Any], firs
     return found
 
 
-def read_back(folder: str, files: Sequence[tuple[str, int]]) -> Iterator[bytes]:
+def read_back(files: Sequence[tuple[str, int]]) -> Iterator[bytes]:
     """Their contents, one after the other, each of exactly the size it was found with."""
     for path, size in files:
-        with open(_open(os.path.join(folder, path)), "rb") as file:
+        with open(_open(path), "rb") as file:
             while size:
                 piece = file.read(min(size, PIECE))
                 if not piece:
@@ -101,14 +101,14 @@ def read_back(folder: str, files: Sequence[tuple[str, int]]) -> Iterator[bytes]:
                 yield piece
 
 
-def _regular_files(folder: str, found: Found) -> Iterator[tuple[str, int]]:
+def _regular_files(found: Found) -> Iterator[tuple[str, int]]:
     """Relative path and size, sorted by folder. Links and special files are left out."""
     looked_at = 0
     todo = [""]
     while todo:
         inside = todo.pop()
         try:
-            entries = list(islice(os.scandir(os.path.join(folder, inside)), MAX_LOOKED_AT))
+            entries = list(islice(os.scandir(inside or "."), MAX_LOOKED_AT))
         except OSError as error:
             found.leave_out(inside or ".", error.strerror or "it cannot be read")
             continue
