@@ -123,6 +123,19 @@ def study(
 
 
 @app.command()
+def reproduce(
+    bundle: Annotated[
+        Path, typer.Argument(help="The zip archive that came with a report.", exists=True, dir_okay=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Run the experiment of a bundle again, on the same seeds and rows, and say whether its numbers hold."""
+    from bot.commands.reproduce import reproduce
+
+    raise typer.Exit(reproduce(bundle, as_json=as_json))
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is configured and works, and for each thing that does not, what to do."""
     from bot.commands.doctor import doctor

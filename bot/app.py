@@ -33,11 +33,12 @@ from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.own.registered import suites_with
 from engine.research import Research
 from engine.rotation import Rotation
-from sandbox.choose import gpu_is_there, open_sandbox, open_with_gpu
+from sandbox.choose import gpu_is_there, open_sandbox, open_with_gpu, open_workspaces
 from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
 from sandbox.share import Share
+from sandbox.workspace import WorkspaceSandbox
 from storage.database import open_database
 from storage.files import Files, SqlAttachments
 from storage.findings import SqlLedger
@@ -141,6 +142,16 @@ def sandbox_of(settings: Settings) -> Sandbox:
         if not settings.unsafe_sandbox:
             raise
         return open_sandbox("unsafe", **options)
+
+
+def workspaces_of(settings: Settings) -> WorkspaceSandbox:
+    """Where whole scripts run, chosen as `sandbox_of` chooses. Raises SandboxUnavailable, with advice."""
+    try:
+        return open_workspaces(settings.sandbox.value, **_options(settings))
+    except SandboxUnavailable:
+        if not settings.unsafe_sandbox:
+            raise
+        return open_workspaces("unsafe", **_options(settings))
 
 
 def models_of(settings: Settings) -> tuple[LLM, ...]:

@@ -1,0 +1,1 @@
+"""Text to a positive or negative opinion."""
