@@ -75,6 +75,12 @@ def _check_database(url: SecretStr) -> SecretStr:
     return url
 
 
+def _check_gpus(given: str) -> str:
+    if given != "all" and not given.isdecimal() and "," not in given and not given.startswith("GPU-"):
+        raise ValueError("it is neither `all` nor a number nor ids")
+    return given
+
+
 def _split(text: Any) -> Any:
     return [name.strip() for name in text.split(",") if name.strip()] if isinstance(text, str) else text
 
@@ -189,6 +195,12 @@ class Settings(BaseSettings):
         "Where nets are trained. `auto` takes a GPU when there is one.",
         "`auto`, `cpu` or `cuda`",
         Device.AUTO,
+    )
+    gpus: Annotated[str, AfterValidator(_check_gpus)] = _variable(
+        "CONJECTURE_GPUS",
+        "Which GPUs train nets, one job at a time on each.",
+        "`all`, how many (`2`), or ids with commas (`0,2`; `0,` for one alone)",
+        "all",
     )
     epoch_days: int = _variable(
         "CONJECTURE_EPOCH_DAYS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,14 +86,36 @@ def gpu_is_there() -> bool:
     return Path("/dev/nvidiactl").exists()
 
 
+def gpus_here() -> tuple[str, ...]:
+    """Ids of the GPUs of this machine, as its driver numbers them."""
+    return tuple(sorted((path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")), key=int))
+
+
+def gpus_named(given: str, here: Sequence[str]) -> tuple[str, ...]:
+    """The GPUs that are meant by `all`, a count (`2`), or ids with commas (`0,2`; `0,` for one alone).
+
+    Raises SandboxUnavailable when there are fewer. Ids are passed on as they are: Docker knows names that we do not.
+    """
+    if "," in given or given.startswith("GPU-"):
+        return tuple(name.strip() for name in given.split(",") if name.strip())
+    wanted = len(here) if given == "all" else int(given)
+    if not 0 < wanted <= len(here):
+        advice = "Set CONJECTURE_GPUS to fewer, or CONJECTURE_DEVICE=cpu."
+        raise SandboxUnavailable(f"CONJECTURE_GPUS={given}: the driver shows {len(here)} of them in /dev. {advice}")
+    return tuple(here[:wanted])
+
+
 def open_with_gpu(
-    preference: str = "auto", *, parallel: int | None = None, runtime: str | None = None, owner: str = ""
+    preference: str = "auto", *, gpus: str = "all", runtime: str | None = None, owner: str = ""
 ) -> Sandbox:
-    """A sandbox whose jobs may use the machine's GPUs. Raises SandboxUnavailable, with advice, when there is none."""
+    """A sandbox with one job at a time on each GPU. Raises SandboxUnavailable, with advice, when there is none.
+
+    gpus: which, see `gpus_named`.
+    """
     advice = "Set CONJECTURE_DEVICE=cpu to train on processors"
     if preference not in ("auto", "docker"):
         raise SandboxUnavailable(f"only Docker hands a GPU to a sandbox, not {preference!r}. {advice}.")
-    sandbox = DockerSandbox(parallel=parallel, runtime=runtime, owner=owner, gpu=True)
+    sandbox = DockerSandbox(runtime=runtime, owner=owner, gpus=gpus_named(gpus, gpus_here()))
     if "+cu" not in sandbox.torch_version:
         sandbox.close()
         raise SandboxUnavailable(

@@ -6,8 +6,10 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import docker
@@ -49,26 +51,30 @@ class DockerSandbox:
         limits: Limits | None = None,
         jobs_per_worker: int = JOBS_PER_WORKER,
         api_seconds: int = API_SECONDS,
-        gpu: bool = False,
+        gpus: Sequence[str] = (),
     ) -> None:
-        """limits: the largest limits that a task will have; the container is sized for `parallel` of them. gpu: it gets
-        the machine's GPUs.
+        """limits: the largest limits that a task will have; the container is sized for `parallel` of them.
+
+        gpus: ids of GPUs. Each then has a container of its own, with one job at a time, whatever `parallel` says: the
+        next job gets the one that is free.
 
         Raises SandboxUnavailable when no engine answers, the image is missing, or an attempt to escape succeeds.
         """
         self._level = Level.DOCKER_GVISOR if runtime == GVISOR else Level.DOCKER
-        self._parallel = parallel or os.cpu_count() or 1
+        self._parallel = len(gpus) or parallel or os.cpu_count() or 1
         self._client = connect(api_seconds)
         try:
             owners.remove_orphans(self._client, owner)
             image = ensure_image(self._client)
-            settings = hardened(self._client, self._parallel, limits or Limits(), runtime, gpu=gpu)
+            at_once = 1 if gpus else self._parallel
+            settings = hardened(self._client, at_once, limits or Limits(), runtime)
             server = boot("python3", [CODE, SITE], FORK_SERVER, Mode.DOCKER, actions, "/tmp")
+            start = partial(ContainerChannel, self._client, image, labels=owners.labels(owner), arguments=server)
             self._pool = Pool(
-                lambda: ContainerChannel(self._client, image, settings, owners.labels(owner), server),
+                Devices(gpus, start, settings).launch if gpus else lambda: start(settings),
                 level=self._level,
-                workers=1,
-                slots=self._parallel,
+                workers=len(gpus) or 1,
+                slots=at_once,
                 jobs_per_worker=jobs_per_worker,
             )
             self._torch_version = self._pool.start()["torch"]
@@ -120,9 +126,7 @@ def connect(seconds: int = API_SECONDS) -> docker.DockerClient:
     return client
 
 
-def hardened(
-    client: docker.DockerClient, parallel: int, limits: Limits, runtime: str | None, *, gpu: bool = False
-) -> dict[str, Any]:
+def hardened(client: docker.DockerClient, parallel: int, limits: Limits, runtime: str | None) -> dict[str, Any]:
     """The host configuration: no network, nothing writable but a small /tmp, no capability but to change uid."""
     wanted = (parallel * limits.memory_mib + PARENT_MIB) * MIB
     memory = min(wanted, int(client.info()["MemTotal"] * 0.9))
@@ -149,10 +153,34 @@ def hardened(
             "/dev/shm": f"{only_tmp},size=64k,mode=0755",
             **{f"/tmp/{SLOT}{number}": slot for number in range(parallel * SLOTS_PER_JOB)},
         },
-        device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpu else None,
         runtime=runtime,
     )
     return configuration
+
+
+class Devices:
+    """GPUs, of which each container gets one for as long as it lives."""
+
+    def __init__(
+        self, gpus: Sequence[str], start: Callable[..., ContainerChannel], settings: Mapping[str, Any]
+    ) -> None:
+        self._start, self._settings = start, settings
+        self._idle: SimpleQueue[str] = SimpleQueue()
+        for gpu in gpus:
+            self._idle.put(gpu)
+
+    def launch(self) -> ContainerChannel:
+        """A container with a GPU that no other one has. Raises SandboxBroken."""
+        try:
+            gpu = self._idle.get(timeout=API_SECONDS)  # the container that had it may still be going
+        except Empty as error:
+            raise SandboxBroken("no GPU is free: a container that had one has not gone") from error
+        wanted = [DeviceRequest(device_ids=[gpu], capabilities=[["gpu"]])]
+        try:
+            return self._start({**self._settings, "DeviceRequests": wanted}, at_end=lambda: self._idle.put(gpu))
+        except SandboxBroken:
+            self._idle.put(gpu)
+            raise
 
 
 class ContainerChannel:
@@ -163,16 +191,19 @@ class ContainerChannel:
         client: docker.DockerClient,
         image: str,
         settings: dict[str, Any],
+        *,
         labels: dict[str, str],
         arguments: Sequence[str],
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
-        """arguments: the command to run. Raises SandboxBroken when the engine does not start it."""
+        """arguments: the command. at_end: called once it is gone. Raises SandboxBroken when it does not start."""
         self._client = client
         self._words = bytearray()
         self._ready = b""
         self._closing = threading.Lock()
         self._closed = False
         self._id: str | None = None
+        self._at_end: Callable[[], None] = lambda: None
         try:
             created = client.api.create_container(
                 image,
@@ -193,6 +224,7 @@ class ContainerChannel:
             self._socket: socket.socket = getattr(stream, "_sock", stream)
             self._socket.settimeout(None)
             client.api.start(self._id)
+            self._at_end = at_end
         except DOCKER_ERRORS as error:
             self.close()
             raise SandboxBroken(f"Docker could not start the sandbox's container: {error}") from error
@@ -230,3 +262,4 @@ class ContainerChannel:
             # Gone already, or the engine does not answer: it then ends by itself, since its stdin has closed.
             with contextlib.suppress(*DOCKER_ERRORS):
                 self._client.api.remove_container(self._id, force=True)
+            self._at_end()

@@ -16,7 +16,8 @@ from sandbox.worker import Pending
 
 MAX_REASON = 300
 DESCRIPTION_BYTES = 256  # of one array in a reply's document
-CLAIMABLE = ("memory limit", "disk limit", "process limit")  # limits that the kernel answers with an error inside
+# Limits that are answered with an error inside.
+CLAIMABLE = ("memory limit", "device memory limit", "disk limit", "process limit")
 _CHECK = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
 _PATH = re.compile(r"(?<![\w/.])/(?:[\w.+@-]+/)+([\w.+@-]*)")
 
@@ -110,6 +111,7 @@ def sentence(check: str, measured: float | None, task: Task, tasks: int = 1) -> 
     sentences = {
         "time limit": f"it ran longer than {limits.wall_seconds:g} seconds",
         "memory limit": f"{amount}; {limits.memory_mib} MiB are allowed",
+        "device memory limit": "it asked for more of the GPU's memory than one job may have",
         "process limit": f"{count}; {limits.processes} are allowed",
         "disk limit": f"it wrote more than {limits.disk_mib} MiB of files",
         "output limit": f"it printed more than {limits.output_bytes:,} bytes",

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .gpu import is_out_of_memory
 from .job import Fault
 
 CANDIDATE_FILE = "proposal.py"  # the file name under which candidates are compiled
@@ -56,5 +57,7 @@ def _is_limit(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in LIMIT_ERRORS
     if isinstance(error, RuntimeError):
-        return any(words in "".join(traceback.format_exception_only(error)) for words in LIMIT_WORDS)
+        return is_out_of_memory(error) or any(
+            words in "".join(traceback.format_exception_only(error)) for words in LIMIT_WORDS
+        )
     return isinstance(error, MemoryError)

@@ -32,6 +32,7 @@ SPARE_PROCESSES = 8  # above the limit, so that the fork server can see that it 
 ALLOCATOR_SLACK_MIB = 256  # address space that malloc and threads reserve but hardly use
 SLOT = "slot"  # how the directories of a scratch root are named that are file systems for one job each
 CPUINFO = "/proc/cpuinfo"  # torch reads it as it is loaded, to choose its instructions
+READ_BY_CUDA = ("/proc", "/sys")
 DEVICES = tuple(f"/dev/{name}" for name in namespaces.DEVICES)
 
 
@@ -52,6 +53,7 @@ class Boundary:
     program: bytes | None
     readable: tuple[str, ...]
     scratch_root: str
+    gpus: tuple[str, ...] = ()  # device nodes that the container was given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +72,15 @@ def boundary(mode: Mode, scratch_root: str) -> Boundary:
         raise OSError(f"Landlock ABI {version}; jobs of one uid can only be kept apart from ABI 6 (Linux 6.12) on")
     own_uids = mode is Mode.DOCKER or (mode is Mode.NAMESPACES and _maps_many_uids())
     own_uids = own_uids or (mode is Mode.LANDLOCK and os.geteuid() == 0)
+    gpus = tuple(glob("/dev/nvidia*")) if mode is Mode.DOCKER else ()
     return Boundary(
         mode=mode,
         own_uids=own_uids,
         landlock=version > 0 and mode is not Mode.UNSAFE,
         program=None if mode is Mode.UNSAFE else seccomp.program(),
-        readable=_libraries(),
+        readable=(*_libraries(), *(READ_BY_CUDA if gpus else ())),
         scratch_root=scratch_root,
+        gpus=gpus,
     )
 
 
@@ -105,7 +109,7 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance, *, i
     tasks = _tasks_of_operator() if shares_uid else 0
     if within.mode is Mode.NAMESPACES:
         _own_view(within, uid, allowance, inputs)
-    _limit(allowance, data_bytes, tasks)
+    _limit(allowance, data_bytes, tasks, gpu=bool(within.gpus))
     if within.own_uids:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -120,9 +124,8 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance, *, i
     os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin")
     tempfile.tempdir = scratch  # the parent has looked it up already, for itself
     if within.landlock:
-        gpus = glob("/dev/nvidia*") if within.mode is Mode.DOCKER else []  # what the container was given, if anything
         readable = within.readable if inputs is None else (*within.readable, inputs)
-        landlock.restrict(readable=readable, writable=(*DEVICES, *gpus), scratch=scratch)
+        landlock.restrict(readable=readable, writable=DEVICES, devices=within.gpus, scratch=scratch)
     if within.program is not None:
         seccomp.install(within.program)
 
@@ -170,8 +173,8 @@ def _tasks_of_operator() -> int:
     return total
 
 
-def _limit(allowance: Allowance, data_bytes: int, tasks: int) -> None:
-    """No RLIMIT_AS: torch reserves far more address space than it uses."""
+def _limit(allowance: Allowance, data_bytes: int, tasks: int, *, gpu: bool) -> None:
+    """No RLIMIT_AS: torch reserves far more address space than it uses, and CUDA even counts it as data."""
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_DATA: data_bytes + (allowance.memory_mib + ALLOCATOR_SLACK_MIB) * MIB,
@@ -181,6 +184,8 @@ def _limit(allowance: Allowance, data_bytes: int, tasks: int) -> None:
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_NPROC: tasks + allowance.processes + SPARE_PROCESSES,
     }
+    if gpu:
+        del limits[resource.RLIMIT_DATA]
     for kind, value in limits.items():
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from . import gpu
 from .blame import described
 from .bridge import Bridge
 from .confine import Allowance, Boundary, isolate
@@ -47,6 +48,8 @@ def live(
         try:
             _only_descriptors(channel, output, bridge)
             isolate(within, uid, scratch, allowance)
+            if within.gpus:
+                gpu.prepare()
         except BaseException as error:  # noqa: BLE001 - nothing may return from a fork
             os.write(2, f"the fork could not confine itself: {_where(error)}".encode())
             os._exit(1)
@@ -127,6 +130,8 @@ def _text(thing: object) -> str:
 def _limit_behind(error: BaseException) -> str | None:
     """A limit that the kernel answers with an error instead of a signal."""
     text = _text(error)
+    if gpu.is_out_of_memory(error):
+        return "device memory limit"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in text):
         return "memory limit"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):

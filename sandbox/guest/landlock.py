@@ -30,8 +30,10 @@ def abi() -> int:
         return 0
 
 
-def restrict(*, readable: Iterable[str], writable: Iterable[str], scratch: str) -> None:
+def restrict(*, readable: Iterable[str], writable: Iterable[str], scratch: str, devices: Iterable[str] = ()) -> None:
     """From now on: read beneath `readable`, read and write the files `writable`, everything beneath `scratch`.
+
+    `devices` may also be controlled (ioctl).
 
     Paths that do not exist are left out. Needs no_new_privs. Raises OSError where the kernel has no Landlock.
     """
@@ -45,6 +47,8 @@ def restrict(*, readable: Iterable[str], writable: Iterable[str], scratch: str) 
             _allow(ruleset, path, READ & rights)
         for path in writable:
             _allow(ruleset, path, (READ_FILE | WRITE_FILE) & rights)
+        for path in devices:
+            _allow(ruleset, path, (READ_FILE | WRITE_FILE | IOCTL_DEV) & rights)
         _allow(ruleset, scratch, rights & ~EXECUTE)
         syscall("landlock_restrict_self", SYS_LANDLOCK + 2, ruleset, 0)
     finally:

@@ -1,4 +1,4 @@
-"""What a job gets of the machine: processors after whoever answers people, GPUs only where that was asked for."""
+"""What a job gets of the machine: processors after whoever answers people, and no more than one thread's worth."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox.choose import open_with_gpu
 from sandbox.container import CPU_SHARES, connect, hardened
-from sandbox.errors import SandboxUnavailable
 from sandbox.execution import Limits, Outcome, Sandbox, Task
 from sandbox.guest.confine import NICENESS
 from sandbox.guest.weight import STEP, niceness
@@ -41,21 +39,6 @@ def test_a_container_counts_less_than_what_runs_beside_it(docker_image: str) -> 
         assert hardened(client, 2, Limits(), None)["CpuShares"] == CPU_SHARES < 1024
     finally:
         client.close()
-
-
-def test_a_container_gets_gpus_only_when_asked_to(docker_image: str) -> None:
-    client = connect(10)
-    try:
-        assert not hardened(client, 2, Limits(), None).get("DeviceRequests")
-        (request,) = hardened(client, 2, Limits(), None, gpu=True)["DeviceRequests"]
-        assert request["Capabilities"] == [["gpu"]]
-    finally:
-        client.close()
-
-
-def test_without_docker_a_gpu_is_refused_with_advice() -> None:
-    with pytest.raises(SandboxUnavailable, match="CONJECTURE_DEVICE=cpu"):
-        open_with_gpu("process")
 
 
 @pytest.mark.parametrize("tasks", [1, 2, 8, 32])

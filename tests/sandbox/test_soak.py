@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from soak import HOSTILE, JOBS, Soaked, soak, table
+from soak import JOBS, Soaked, soak, table
 
 GROWTH_MIB = 8.0  # of a process over thousands of jobs: 4 KiB a job
 
@@ -16,15 +16,6 @@ def test_a_long_session_with_hostile_jobs_leaves_no_trace(name: str, request: py
         request.getfixturevalue("docker_image")
     soaked = soak(name, JOBS)
     print("\n".join(table(soaked)))
-    assert_no_trace(soaked)
-
-
-@pytest.mark.parametrize("name", ["docker", "process"])
-def test_a_short_session_with_every_hostile_job_leaves_no_trace(name: str, request: pytest.FixtureRequest) -> None:
-    if name == "docker":
-        request.getfixturevalue("docker_image")
-    soaked = soak(name, 5 * len(HOSTILE))
-    assert sum(soaked.hostile.values()) == len(HOSTILE)
     assert_no_trace(soaked)
 
 
