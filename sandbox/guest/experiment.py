@@ -139,7 +139,7 @@ class Supervisor:
             entry = self.head["entry"]
             program = ["-s", f"./{entry}" if entry.startswith("-") else entry, *self.head["arguments"]]
             python = os.path.realpath(sys.executable)
-            os.execve(python, [python, *program], self._environment())
+            _start(python, program, self._environment())
         except BaseException as error:  # noqa: BLE001 - nothing may return from a fork
             os.write(channel, f"the script could not be confined and started: {error}".encode())
         finally:
@@ -225,6 +225,16 @@ class Supervisor:
         if self.within.mode in (Mode.LANDLOCK, Mode.UNSAFE):  # elsewhere everything lies in a tmpfs that ends with us
             self.warden.remove_files(job)
             remove_tree(self.inputs)
+
+
+def _start(python: str, program: list[str], environment: dict[str, str]) -> NoReturn:
+    try:
+        os.execve(python, [python, *program], environment)
+    except PermissionError as error:
+        raise PermissionError(
+            f"{error}. A script runs as a user of its own, who cannot reach this Python: install it where all may "
+            "read, or start the bot as a user without privileges"
+        ) from error
 
 
 def _exit_status(job: Running) -> int | None:

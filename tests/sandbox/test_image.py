@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import shutil
 import tarfile
 from pathlib import Path
@@ -36,6 +37,28 @@ def test_the_name_changes_with_the_guests_code_and_the_slow_layers_does_not(gues
         file.write("\n# edited\n")
     assert image.image_name() != name
     assert image.packages_name() == packages
+
+
+def test_the_image_for_experiments_is_built_on_the_one_for_components(guest: Path) -> None:
+    names = [image.image_name(target) for target in image.Target]
+    layers = [image.packages_name(target) for target in image.Target]
+    assert len({*names, *layers}) == 4
+    assert f"FROM {layers[0]} AS sciences".encode() in image._stages(image.Target.EXPERIMENT)
+    with (guest / "job.py").open("a") as file:
+        file.write("\n# edited\n")
+    assert not {image.image_name(target) for target in image.Target} & set(names)
+    assert [image.packages_name(target) for target in image.Target] == layers
+
+
+def test_a_change_to_the_experiments_stages_leaves_components_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    component, experiment = (image.packages_name(target) for target in image.Target)
+    changed = tmp_path / "Dockerfile"
+    changed.write_text(image.DOCKERFILE.read_text() + "RUN true\n")
+    monkeypatch.setattr(image, "DOCKERFILE", changed)
+    assert image.packages_name() == component
+    assert image.packages_name(image.Target.EXPERIMENT) != experiment
 
 
 def test_a_file_that_moved_changes_the_name(guest: Path) -> None:
@@ -73,6 +96,17 @@ def test_the_image_is_small_and_holds_no_pip_and_no_compiler(engine: Any, docker
     )
     assert found == b""
     assert engine.images.get(docker_image).attrs["Size"] < 1.5e9
+
+
+def test_the_image_for_experiments_holds_the_sciences_and_no_pip(engine: Any, docker_image: str) -> None:
+    name = image.ensure_image(engine, image.Target.EXPERIMENT, packages=True, say=print)
+    program = "import numpy, pandas, scipy, sklearn; print(numpy.__version__, pandas.__version__, sklearn.__version__)"
+    sites = f"PYTHONPATH={image.SITE}:{image.SCIENCES}"
+    found = engine.containers.run(name, ["env", sites, "python3", "-c", program], remove=True, network_mode="none")
+    assert found.decode().split() == [importlib.metadata.version(p) for p in ("numpy", "pandas", "scikit-learn")]
+    with pytest.raises(docker.errors.ContainerError, match="No module named pip"):
+        engine.containers.run(name, ["python3", "-m", "pip"], remove=True, network_mode="none")
+    assert engine.images.get(name).attrs["Size"] < 1.8e9
 
 
 def test_a_missing_image_is_not_built_behind_anyones_back(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:

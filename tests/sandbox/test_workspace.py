@@ -50,14 +50,7 @@ def namespaces_workspaces() -> Iterator[WorkspaceSandbox]:
     sandbox.close()
 
 
-@pytest.fixture(scope="module")
-def landlock_workspaces() -> Iterator[WorkspaceSandbox]:
-    sandbox = with_processes(level=Level.LANDLOCK, parallel=2)
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture(params=["docker", "namespaces", pytest.param("landlock", marks=pytest.mark.long)])
+@pytest.fixture(params=["docker", "namespaces"])
 def sandbox(request: pytest.FixtureRequest) -> WorkspaceSandbox:
     opened: WorkspaceSandbox = request.getfixturevalue(f"{request.param}_workspaces")
     return opened
@@ -108,8 +101,6 @@ TORCH = """
         ("namespaces", TORCH),
         pytest.param("docker", TORCH, marks=pytest.mark.long),
         pytest.param("namespaces", SCIENCES, marks=pytest.mark.long),
-        pytest.param("landlock", SCIENCES, marks=pytest.mark.long),
-        pytest.param("landlock", TORCH, marks=pytest.mark.long),
     ],
 )
 def test_an_honest_script_trains_and_its_predictions_are_right(
