@@ -88,11 +88,21 @@ def mean_difference(mine: Sequence[Trial], theirs: Sequence[Trial], data_sets: C
 class Confirm:
     """Each method is one idempotent step. Thread-safe."""
 
-    def __init__(self, *, journal: Journal, ledger: Ledger, evaluator: Evaluator, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        ledger: Ledger,
+        evaluator: Evaluator,
+        kinds: Mapping[str, Kind],
+        split: bool = True,
+    ) -> None:
+        """`split`: candidates are trained in a process apart from the one that holds data and training loop."""
         self._journal = journal
         self._ledger = ledger
         self._evaluator = evaluator
         self._kinds = kinds
+        self._split = split
 
     # --- before looking
 
@@ -190,6 +200,7 @@ class Confirm:
             stopped=stopped,
             done=record,
             suite=self._suite(planned.kind, planned.epoch),
+            split=self._split,
         )
         return "".join(faults)
 
@@ -241,6 +252,7 @@ class Confirm:
             b_wr=score.b_wr,
             bsota_wr=score.bsota_wr,
             p=mean.p_above(planned.margin),
+            split=self._split,
             step_size_effect=screened is not None and step_size_effect(screened, score, baselines),
         )
 
