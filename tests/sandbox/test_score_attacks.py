@@ -270,3 +270,11 @@ def test_no_held_out_label_enters_a_sandbox(tiny: Pack) -> None:
     assert np.isin(trained_on, inside.astype(np.float32)).all(), "the comparison must be able to find"
     assert not np.isin(values.astype(np.float32), inside.astype(np.float32)).any()
     assert all(str(value) not in json.dumps(tiny.options) for value in values.tolist())
+
+
+@pytest.mark.parametrize("attack", sorted(set(ATTACKS) - {"returns a tensor of a class that lies"}))
+def test_in_split_process_an_attack_gains_nothing(attempt: Attempt, attack: str) -> None:
+    honest = predictions(attempt(HONEST, split=True))
+    found = attempt(ATTACKS[attack], split=True)
+    if found.outcome is Outcome.FINISHED:
+        assert np.allclose(predictions(found), honest, rtol=1e-4, atol=1e-5)
