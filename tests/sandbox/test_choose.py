@@ -50,4 +50,5 @@ def test_the_diagnosis_of_an_engine_tells_its_image_and_runtimes(docker_image: s
     facts = {fact.name: fact for fact in diagnose()}
     assert facts["docker"].works
     assert facts["sandbox image"].works
+    assert facts["experiment image"].works or facts["experiment image"].advice
     assert "runc" in facts["gvisor"].detail
