@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bot.slack import Slack
 from bot.views import finding
 from bot.views.conditions import Conditions
-from bot.views.confirmation import Confirmed, Confirming, confirmed, confirming
+from bot.views.confirmation import Confirmed, Confirming, confirmed, confirming, origin
 from bot.views.failed import failed
 from bot.views.message import Message
 from bot.views.progress import Ending
@@ -202,15 +202,13 @@ class Confirmations:
 
     # --- where a gain comes from
 
-    def parts_of(self, hypothesis_id: str) -> list[int]:
-        """What is to be measured besides, to say where the gain of a finding comes from."""
-        return []
-
-    def measure_part(self, hypothesis_id: str, part: int) -> None:
-        pass
-
-    def explain(self, hypothesis_id: str) -> None:
-        pass
+    def explain(self, round_id: str, hypothesis_id: str) -> None:
+        """Say where the gain of a finding comes from, unless somebody said "stop" meanwhile."""
+        told = self._confirm.explain(round_id, hypothesis_id)
+        if told is not None:
+            thread = self._thread(self._journal.hypothesis(hypothesis_id).request_id)
+            hypothesis = self._journal.hypothesis(hypothesis_id)
+            self._slack.post(f"{round_id}/origin/{hypothesis_id}", *thread, origin(hypothesis, told))
 
     # --- exporting
 

@@ -174,7 +174,9 @@ class Jobs:
         _step(investigation.open, request_id, notes)
         for batch in _batches(_step(investigation.generate, request_id), BATCH):
             _step(investigation.validate, request_id, batch)
-        for batch in _batches(_step(investigation.choose, request_id), MEASURED_AT_ONCE):
+        chosen = _step(investigation.choose, request_id)
+        _step(investigation.invite, request_id)
+        for batch in _batches(chosen, MEASURED_AT_ONCE):
             _step(investigation.measure, request_id, batch)
         _step(investigation.rerun, request_id)
         _step(investigation.publish, request_id, 0)
@@ -202,9 +204,7 @@ class Jobs:
         family = _step(confirmations.prepare, round_id)
         faults = {id: _step(confirmations.measure, round_id, id) for id in family}
         for finding in _step(confirmations.decide, round_id, faults):
-            for part in _step(confirmations.parts_of, finding):
-                _step(confirmations.measure_part, finding, part)
-            _step(confirmations.explain, finding)
+            _step(confirmations.explain, round_id, finding)
 
     def export(self, hypothesis_id: str, clicked_at: str) -> None:
         _step(self._confirmations.export, hypothesis_id, f"{hypothesis_id}-{clicked_at}")

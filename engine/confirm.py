@@ -21,10 +21,11 @@ from datetime import UTC, datetime
 import numpy as np
 from scipy.stats import t as student
 
+from engine.ablation import credited
 from engine.dropin import Evidence
 from engine.errors import EngineError
 from engine.evaluate import Evaluator
-from engine.finding import Closing, Confirmation, Round
+from engine.finding import Closing, Confirmation, Origin, Round
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal, epoch_at
 from engine.ledger import Ledger, outcome_of
@@ -255,6 +256,20 @@ class Confirm:
             split=self._split,
             step_size_effect=screened is not None and step_size_effect(screened, score, baselines),
         )
+
+    # --- understand
+
+    def explain(self, round_id: str, hypothesis_id: str) -> Origin | None:
+        """Where a gain comes from; None when it was stopped."""
+        known = self._ledger.origin(hypothesis_id)
+        if known is not None:
+            return known
+        planned, stopped = self._ledger.round(round_id), self._stopped(round_id)
+        found = credited(self._journal.hypothesis(hypothesis_id), planned, self._evaluator, stopped)
+        if stopped():
+            return None
+        self._ledger.record_origin(found)
+        return found
 
     # --- what there is
 
