@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -18,8 +17,10 @@ from bot.settings import Settings, SettingsError, read_settings
 from bot.slack_calls import call
 from engine.errors import GeneratorError
 from engine.llm.client import OpenAIModel
+from sandbox.choose import gpus_here, gpus_named
 from sandbox.diagnosis import diagnose
 from sandbox.errors import SandboxError
+from sandbox.execution import Level
 from storage.database import open_database
 from storage.errors import StorageError
 
@@ -56,7 +57,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield attempted("sandbox", lambda: sandbox(settings))
     for fact in diagnose():
         yield Finding(name=fact.name, works=fact.works, detail=fact.detail, advice=fact.advice)
-    yield gpu()
+    yield attempted("gpu", lambda: gpu(settings))
 
 
 def attempted(name: str, look: Callable[[], Finding]) -> Finding:
@@ -108,17 +109,21 @@ def slack(settings: Settings) -> Finding:
 def sandbox(settings: Settings) -> Finding:
     opened = sandbox_of(settings.model_copy(update={"parallel": 1, "home": settings.home / "doctor"}))
     try:
-        return Finding(
-            name="sandbox", works=True, detail=f"level {opened.level.value}, torch {opened.torch_version} inside"
-        )
+        refused = "NO ISOLATION" if opened.level is Level.UNSAFE else "every attempt to escape was refused"
+        runtime = f", runtime {settings.sandbox_runtime}" if settings.sandbox_runtime else ""
+        detail = f"level {opened.level.value}{runtime}, torch {opened.torch_version} inside; {refused}"
+        return Finding(name="sandbox", works=True, detail=detail)
     finally:
         opened.close()
 
 
-def gpu() -> Finding:
-    if torch.cuda.is_available():
-        return Finding(name="gpu", works=True, detail=torch.cuda.get_device_name(0))
-    return Finding(name="gpu", works=None, detail="none; everything runs on the CPU")
+def gpu(settings: Settings) -> Finding:
+    """Asked without CUDA, which this program's own torch may lack although the sandbox's has it."""
+    here = gpus_here()
+    if not here:
+        return Finding(name="gpu", works=None, detail="none; everything runs on the CPU")
+    chosen = gpus_named(settings.gpus, here)
+    return Finding(name="gpu", works=True, detail=f"{len(here)} here; one job at a time on each of {', '.join(chosen)}")
 
 
 def show(findings: list[Finding]) -> None:

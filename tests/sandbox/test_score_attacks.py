@@ -216,7 +216,10 @@ def test_the_next_job_is_trained_as_if_nobody_had_come_before(attempt: Attempt, 
         assert predictions(honest).tobytes() == before.tobytes()
 
 
-@pytest.mark.parametrize("attack", ["ends with status 0", "ends as if all had passed", "answers in its own name"])
+ENDS = ("ends with status 0", "ends as if all had passed", "answers in its own name")
+
+
+@pytest.mark.parametrize("attack", ENDS)
 def test_an_end_in_the_middle_of_training_is_never_a_result(attempt: Attempt, attack: str) -> None:
     found = attempt(ATTACKS[attack])
     assert found.outcome in (Outcome.KILLED, Outcome.REJECTED)
@@ -272,7 +275,7 @@ def test_no_held_out_label_enters_a_sandbox(tiny: Pack) -> None:
     assert all(str(value) not in json.dumps(tiny.options) for value in values.tolist())
 
 
-@pytest.mark.parametrize("attack", sorted(set(ATTACKS) - {"returns a tensor of a class that lies"}))
+@pytest.mark.parametrize("attack", [*PATCHES, *ENDS])
 def test_in_split_process_an_attack_gains_nothing(attempt: Attempt, attack: str) -> None:
     honest = predictions(attempt(HONEST, split=True))
     found = attempt(ATTACKS[attack], split=True)
