@@ -98,7 +98,7 @@ def study(
     ] = None,
     count: Annotated[int | None, typer.Option(help="At most so many tested hypotheses of each source.")] = None,
     suite: Annotated[str, typer.Option(help="Whose effects are the truth: screen, standard or full.")] = "full",
-    placebos: Annotated[int, typer.Option(help="How many placebos; 0 for none, and no re-runs of baselines.")] = 200,
+    placebos: Annotated[int, typer.Option(help="How many placebos; 0 for none, and no withheld baselines.")] = 200,
     prices: Annotated[
         tuple[float, float] | None, typer.Option(help="Of a million prompt tokens, and of a million completion tokens.")
     ] = None,

@@ -25,7 +25,7 @@ Rows = NDArray[np.int64]
 
 TOP_SHARE = 0.05
 EARLY_SHARE = 0.2
-RESAMPLES = 1000
+RESAMPLES = 500
 RANDOM = "random"
 
 
@@ -74,7 +74,7 @@ def efficiency(
     found = _measures(real, by_name, all_rows, random)
     for number in range(3):  # a random order is worth what it is worth on average
         found[RANDOM][number] = float(np.mean([sample[RANDOM][number] for sample in samples]))
-    curves = {name: curve(_ordered(values, random), real) for name, values in by_name.items()}
+    curves = {name: curve(_ordered(values, random.permutation(len(real))), real) for name, values in by_name.items()}
     curves[RANDOM] = np.arange(1, len(real) + 1) / len(real)
     top = top_count(valid)
     first = next(iter(by_name), RANDOM)
@@ -156,22 +156,25 @@ def best_of_n(truth: Reals) -> Reals:
 def _measures(
     truth: Reals, scores: Mapping[str, Reals], rows: Rows, random: np.random.Generator
 ) -> dict[str, list[float]]:
-    real = truth[rows]
-    orders = {name: _ordered(values[rows], random) for name, values in scores.items()}
-    orders[RANDOM] = random.permutation(len(rows))
+    real, chance = truth[rows], random.permutation(len(rows))
+    orders = {name: _ordered(values[rows], chance) for name, values in scores.items()}
+    orders[RANDOM] = chance
     return {name: [area(o, real), area_in_better_half(o, real), found_early(o, real)] for name, o in orders.items()}
 
 
-def _ordered(scores: Reals, random: np.random.Generator) -> Rows:
-    """From the highest to the lowest; equal ones in random order, so that no order is favoured by that of the file."""
-    shuffled = random.permutation(len(scores))
-    return np.asarray(shuffled[np.argsort(-scores[shuffled], kind="stable")])
+def _ordered(scores: Reals, chance: Rows) -> Rows:
+    """From the highest to the lowest; equal ones in the order of chance, so that no order is favoured by the file's."""
+    return np.asarray(chance[np.argsort(-scores[chance], kind="stable")])
 
 
 def resampled(groups: NDArray[np.int64], random: np.random.Generator) -> list[Rows]:
     """RESAMPLES samples, each of as many groups as there are, drawn with replacement."""
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    drawn = random.integers(len(members), size=(RESAMPLES, len(members)))
+    by_group = np.argsort(groups, kind="stable")
+    _, starts = np.unique(groups[by_group], return_index=True)
+    drawn = random.integers(len(starts), size=(RESAMPLES, len(starts)))
+    if len(starts) == len(groups):
+        return list(drawn)
+    members = np.split(by_group, starts[1:])
     return [np.concatenate([members[number] for number in row]) for row in drawn]
 
 

@@ -12,6 +12,7 @@ from engine.score import Estimate
 from engine.study_confirm import ENOUGH_FINDINGS
 from engine.study_results import MODELS_NEEDED, NEAREST, REWARD, Results
 
+FEWEST_BEST = 4  # fewer say nothing: one alone is found early or it is not
 FOUND_EARLY, AREA, AREA_ABOVE_NEAREST, AREA_ACROSS = 0.70, 0.85, 0.05, 0.75
 FALSE_POSITIVES, CONTROLS_CONFIRMED = 0.05, 0.90
 SIGN_KEPT, WIN_KEPT = 0.95, 0.90
@@ -37,8 +38,10 @@ def claims(results: Results) -> list[Claim]:
 
 
 def _of_efficiency(worth: Efficiency | None) -> Iterator[Claim]:
-    if worth is None:
-        yield _untested("The reward model finds the best early", f"{FOUND_EARLY:.0%} of the best 5 % in the first 20 %")
+    if worth is None or worth.top < FEWEST_BEST:
+        found = f"too few hypotheses: the best 5 % are {worth.top if worth else 0}, {FEWEST_BEST} are needed"
+        expected = f"at least {FOUND_EARLY:.0%} of the best 5 % in the first 20 %"
+        yield Claim(claim="The reward model finds the best early", expected=expected, found=found, held=None)
         return
     reward, above = worth.orders[REWARD], worth.differences[NEAREST]
     half = worth.differences_in_better_half[NEAREST]
@@ -64,10 +67,13 @@ def _of_efficiency(worth: Efficiency | None) -> Iterator[Claim]:
 
 
 def _across(results: Results) -> Iterator[Claim]:
+    names = {source.name for source in results.plan.sources}
     apart = {
-        pair: found for pair, found in results.pairs.items() if pair[0].partition("/")[0] != pair[1].partition("/")[0]
+        (one, other): worth
+        for (one, other), worth in results.pairs.items()
+        if one != other and {one, other} <= names and worth.top >= FEWEST_BEST
     }
-    expected = f"normalised area at least {AREA_ACROSS} for every pair of sources"
+    expected = f"normalised area at least {AREA_ACROSS} for every pair of generators or files"
     if not apart:
         yield _untested("It generalises across sources", expected)
     else:

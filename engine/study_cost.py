@@ -18,7 +18,7 @@ def cost(results: Results) -> dict[str, dict[str, Any]]:
     own machine, so only generation has a price.
     """
     subjects = results.subjects
-    scores = [score for s in subjects for score in (s.screened, s.again, s.truth) if score is not None]
+    scores = {(o.hypothesis_id, o.suite, o.seeds): o for s in subjects for o in (s.screened, s.again, s.truth) if o}
     confirmed = results.confirmed
     return {
         "generation": {
@@ -30,7 +30,7 @@ def cost(results: Results) -> dict[str, dict[str, Any]]:
         "evaluation": {
             "validation_seconds": sum(s.verdict.seconds for s in subjects),
             "screening_seconds": sum(s.screened.seconds for s in subjects if s.screened is not None),
-            "seconds": sum(s.verdict.seconds for s in subjects) + sum(score.seconds for score in scores),
+            "seconds": sum(s.verdict.seconds for s in subjects) + sum(score.seconds for score in scores.values()),
             "money": None,
         },
         "confirmation": {"seconds": confirmed.seconds if confirmed else None, "money": None},

@@ -64,6 +64,7 @@ def generated(
         seconds=seconds,
         prompt_tokens=tokens[0],
         completion_tokens=tokens[1],
+        language_models=() if name == CATALOGUE else (name,),
     )
 
 

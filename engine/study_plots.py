@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import ScalarFormatter
 
 from engine.canvas import (
     BLUE,
@@ -80,7 +79,11 @@ def prompts(results: Results) -> bytes | None:
         for subject in shown:
             curve = results.plan.kind.drawing(subject.verdict.behaviour).series[0]
             axes.plot(
-                curve.x, curve.y, color=LINES[number % len(LINES)], alpha=max(0.12, 1 / len(shown)), linewidth=0.9
+                curve.x,
+                curve.y,
+                color=LINES[number % len(LINES)],
+                alpha=min(0.8, max(0.12, 6 / len(shown))),
+                linewidth=0.9,
             )
         curves = [results.plan.kind.drawing(s.verdict.behaviour).series[0].y for s in shown]
         low, high = np.quantile(np.concatenate(curves), (0.02, 0.98))
@@ -143,7 +146,7 @@ def crossed(results: Results) -> bytes | None:
     )
     for i, trained_on in enumerate(rows):
         bottom = height - 1.0 - (i + 1) * (side + 0.2)
-        write(made, 0.15 / WIDTH, (bottom + side / 2) / height, textwrap.fill(trained_on, 16), color=INK, va="center")
+        write(made, 0.15 / WIDTH, (bottom + side / 2) / height, trained_on.replace("/", "/\n"), color=INK, va="center")
         for j, tested_on in enumerate(columns):
             worth = results.pairs.get((trained_on, tested_on))
             if worth is None:
@@ -179,6 +182,7 @@ def best_found(results: Results) -> bytes | None:
     ):
         axes.plot(count, values, color=color, linewidth=1.6 if color == BLUE else 1.0, label=label)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
     low = float(np.quantile(truth[np.isfinite(truth)], 0.25))
     axes.set_ylim(low, truth.max() + 0.08 * (truth.max() - low) + 1e-6)
     axes.grid(color=GRID, linewidth=0.7)

@@ -76,7 +76,7 @@ def _lead(results: Results) -> str:
     sources = ", ".join(source.name for source in plan.sources)
     n = results.efficiency.n if results.efficiency else 0
     return (
-        f"{len(tested)} hypotheses tested, of the sources {sources}: {fates['rejected']} rejected by the validator, "
+        f"{len(tested)} hypotheses tested, from {sources}: {fates['rejected']} rejected by the validator, "
         f"{fates['duplicates']} duplicates of something known, {fates['broke']} broken in training, {n} with a truth. "
         f"Truth is the effect on the suite “{plan.truth}”, on seeds that no order saw. The reward model is {learned}. "
         "Intervals are 90 %: over hypotheses where orders are compared, else over seeds; none is over new data sets."
@@ -124,9 +124,9 @@ def _tally(title: str, rows: Sequence[Tally]) -> str:
         "proposed",
         "valid",
         "duplicates",
-        "B-WR",
-        "BSOTA-WR",
-        "N-score",
+        "B‑WR",
+        "BSOTA‑WR",
+        "N‑score",
         "better than the best baseline",
         "promising",
     )
@@ -238,7 +238,11 @@ def _area(estimate: object) -> str:
 
 
 def _share(count: int, of: int) -> str:
-    return f'{count} <span class="interval">({count / of:.0%})</span>' if of else "–"
+    return (
+        f'<span style="white-space: nowrap">{count} <span class="interval">({count / of:.0%})</span></span>'
+        if of
+        else "–"
+    )
 
 
 def _number(value: float | None) -> str:

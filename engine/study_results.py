@@ -76,13 +76,7 @@ class Results:
     @property
     def language_models(self) -> tuple[str, ...]:
         """Distinct ones that hypotheses came from; the catalogue, people and mutations are none."""
-        return tuple(sorted({s.hypothesis.generator for s in self.subjects if is_language_model(s)}))
-
-
-def is_language_model(subject: Subject) -> bool:
-    """A source that names its generator apart from itself was written by that model."""
-    generator = subject.hypothesis.generator
-    return generator not in (subject.source, "offline catalogue", "mutation") and not generator.startswith("mutation")
+        return tuple(sorted({model for source in self.plan.sources for model in source.language_models}))
 
 
 def promising(subjects: Sequence[Subject]) -> list[Subject]:
@@ -162,23 +156,25 @@ def crossed(
     group: Mapping[str, int],
     marks: Sequence[Landmark],
 ) -> dict[tuple[str, str], Efficiency]:
-    """For every pair of parts with enough hypotheses: learned from one alone, tested on the other."""
+    """For every pair with enough hypotheses: learned from one alone, tested on the other."""
     found = {}
-    for trained_on in parts(learned_from):
-        some = [s for s in learned_from if s.part == trained_on]
+    for trained_on, some in parts(learned_from).items():
         predictions = held_out_predictions(plan.kind, some, tested, group, marks)
-        for tested_on in parts(tested):
-            of_part = [s for s in tested if s.part == tested_on]
+        for tested_on, of_part in parts(tested).items():
             worth = orders(plan, of_part, predictions, group, marks)
             if worth is not None:
                 found[trained_on, tested_on] = worth
     return found
 
 
-def parts(subjects: Sequence[Subject]) -> list[str]:
-    """Source and strategy, in order of appearance, of which there are FEWEST at least."""
-    names = [s.part for s in subjects]
-    return [name for name in dict.fromkeys(names) if names.count(name) >= FEWEST]
+def parts(subjects: Sequence[Subject]) -> dict[str, list[Subject]]:
+    """Sources, and the strategies within those that have several, of which there are FEWEST at least."""
+    found: dict[str, list[Subject]] = {}
+    for source in dict.fromkeys(s.source for s in subjects):
+        some = [s for s in subjects if s.source == source]
+        of_strategy = {name: [s for s in some if s.part == name] for name in dict.fromkeys(s.part for s in some)}
+        found |= {source: some} | (of_strategy if len(of_strategy) > 1 else {})
+    return {name: some for name, some in found.items() if len(some) >= FEWEST}
 
 
 def calibrated(

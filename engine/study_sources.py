@@ -18,6 +18,7 @@ Thing = TypeVar("Thing")
 NEEDED = ("title", "kind", "strategy", "code")
 WORDS = ("id", "title", "kind", "strategy", "code", "claim", "rationale", "inspiration", "generator")
 LONGEST_SHOWN = 60
+MUTATION = "mutation"  # as the generator of a line: it was made from others, by no model
 
 
 class SourceError(EngineError):
@@ -34,6 +35,7 @@ class Source:
     seconds: float | None = None  # that generating took; None: it is not known, as for files
     prompt_tokens: int | None = None  # None: nobody counted
     completion_tokens: int | None = None
+    language_models: tuple[str, ...] = ()  # that wrote any of it, as far as is known
 
 
 def part_of(source: str, strategy: Strategy) -> str:
@@ -45,15 +47,16 @@ def read_file(path: Path, kind: str, name: str, request_id: str) -> Source:
     """Every usable line of a file in the format of engine/catalogue/*.jsonl.
 
     A line is one JSON object with the texts title, kind, strategy and code, and may have id, claim, rationale,
-    inspiration, and generator (the model that wrote it). A line that cannot be used is named in `faults` with its
-    number; one of another kind is among these. Raises SourceError when the file cannot be read, or no line can be used.
+    inspiration, and generator (the language model that wrote it, or MUTATION). A line that cannot be used is named in
+    `faults` with its number; one of another kind is among these. Raises SourceError when the file cannot be read, or
+    no line can be used.
     """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
     hypotheses: dict[str, tuple[int, Hypothesis]] = {}
-    faults = []
+    faults: list[str] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -67,7 +70,9 @@ def read_file(path: Path, kind: str, name: str, request_id: str) -> Source:
     if not hypotheses:
         why = "\n".join(faults) or "It is empty."
         raise SourceError(f"{path} holds no {kind} hypothesis that can be used.\n{why}")
-    return Source(name=name, hypotheses=tuple(h for _, h in hypotheses.values()), faults=tuple(faults))
+    usable = tuple(hypothesis for _, hypothesis in hypotheses.values())
+    models = tuple(dict.fromkeys(h.generator for h in usable if h.generator not in (name, MUTATION)))
+    return Source(name=name, hypotheses=usable, faults=tuple(faults), language_models=models)
 
 
 def _hypothesis(line: bytes, kind: str, name: str, request_id: str) -> Hypothesis | str:

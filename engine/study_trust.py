@@ -67,8 +67,8 @@ def trust(study: Study, subjects: Sequence[Subject], count: int, confirmations: 
     company = [s.screened.effect for s in subjects if s.screened is not None]
     return Trust(
         placebos=placebo_arms(study, company, count, confirmations),
-        power=power(study, company, RERUNS if count else 0),
-        controls=control_arms(study, RERUNS if count else 0),
+        power=power(study, company, min(RERUNS, count)),
+        controls=control_arms(study, min(RERUNS, count)),
         control_suite=study.plan.truth,
     )
 
