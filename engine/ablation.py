@@ -11,12 +11,14 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from engine.blend import MIXED, mixed, share_of
 from engine.evaluate import Evaluator
 from engine.finding import Origin, Part, Round
 from engine.hypothesis import Hypothesis
 from engine.score import Score
 from engine.suite import SCREENING
 from engine.verdict import Verdict
+from sandbox.guest.components.kind import Known
 
 MOST = 6  # variants of one component
 SEEDS = 4  # of the round's own: the screening has chosen nothing on them
@@ -86,19 +88,30 @@ def _place(node: ast.expr) -> tuple[str, int, int, int | None, int | None]:
     return type(node).__name__, node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def credited(hypothesis: Hypothesis, planned: Round, evaluator: Evaluator, stopped: Callable[[], bool]) -> Origin:
-    """The effects on the screening suite of a component as it is, and of its variants. Raises SandboxError."""
+def credited(
+    hypothesis: Hypothesis, planned: Round, best: Known, evaluator: Evaluator, stopped: Callable[[], bool]
+) -> Origin:
+    """Effects on the screening suite of a component as it is and of its variants, and the blend test with `best`.
+
+    Raises SandboxError.
+    """
     parts = variants(hypothesis.source)
     arms = [replace(hypothesis, id=f"{hypothesis.id}/{n}", source=part.source) for n, part in enumerate(parts)]
+    suite, seeds = evaluator.suite(planned.kind, SCREENING, epoch=planned.epoch), planned.seeds[:SEEDS]
     results = evaluator.measure(
         [hypothesis, *arms],
         planned.kind,
-        planned.seeds[:SEEDS],
+        seeds,
         tag=planned.id,
         stopped=stopped,
         done=lambda result: None,
-        suite=evaluator.suite(planned.kind, SCREENING, epoch=planned.epoch),
+        suite=suite,
     )
+    share = None
+    if planned.kind in MIXED and not stopped():
+        source = mixed(hypothesis.source, best.code.encode())
+        gates = evaluator.first_learned(planned.kind, source, seeds, suite, tag=planned.id)
+        share = share_of(gates, len(seeds))
     found = {result.hypothesis_id: result for result in results}
     whole = found.get(hypothesis.id)
     return Origin(
@@ -107,6 +120,8 @@ def credited(hypothesis: Hypothesis, planned: Round, evaluator: Evaluator, stopp
         parts=tuple(
             _part(variant.without, found[arm.id]) for variant, arm in zip(parts, arms, strict=True) if arm.id in found
         ),
+        share=share,
+        mixed_with=best.name if share else "",
     )
 
 

@@ -265,7 +265,11 @@ class Confirm:
         if known is not None:
             return known
         planned, stopped = self._ledger.round(round_id), self._stopped(round_id)
-        found = credited(self._journal.hypothesis(hypothesis_id), planned, self._evaluator, stopped)
+        name = planned.closing.best if planned.closing else None
+        best = next((known for known in self._kinds[planned.kind].baselines if known.name == name), None)
+        if best is None:
+            return None
+        found = credited(self._journal.hypothesis(hypothesis_id), planned, best, self._evaluator, stopped)
         if stopped():
             return None
         self._ledger.record_origin(found)

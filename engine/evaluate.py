@@ -202,6 +202,18 @@ class Evaluator:
             return not_finished(score, result.check, result.reason, execution.seconds)
         return compare(score, replace(result, suite=PREFIX + result.suite))
 
+    def first_learned(
+        self, kind: str, source: bytes, seeds: tuple[int, ...], suite: AnySuite, *, tag: str
+    ) -> list[list[float]]:
+        """Train once, and read what the first learnable parameter of the component became, by layer and replica.
+
+        Of the replicas of each layer the seeds are in turns. Empty where it did not train. Raises SandboxError.
+        """
+        execution = self._run(kind, suite, source, seeds, suite.grid[:1], tag, learned=True)
+        told = execution.values.get("learned")  # written by the guest
+        layers = told if execution.outcome is Outcome.FINISHED and isinstance(told, list) else []
+        return [[value for value in layer if isinstance(value, float)] for layer in layers if isinstance(layer, list)]
+
     def _judge(
         self, suite: AnySuite, hypothesis: Hypothesis, trained: _Trained, seeds: tuple[int, ...], yardstick: Yardstick
     ) -> Score | Verdict:
@@ -257,6 +269,7 @@ class Evaluator:
         tag: str,
         *,
         split: bool = False,
+        learned: bool = False,
     ) -> Execution:
         prepared = self._pack(suite, seeds)
         self._sandbox.shelve(prepared.name, prepared.arrays)
@@ -266,7 +279,7 @@ class Evaluator:
                 action=prepared.action,
                 kind=kind,
                 source=source,
-                options={**prepared.options, "device": self.device, "factors": list(factors)},
+                options={**prepared.options, "device": self.device, "factors": list(factors), "learned": learned},
                 pack=prepared.name,
                 expects=prepared.expects(factors),
                 limits=Limits(wall_seconds=min(seconds, LONGEST_SECONDS) * (SPLIT_LONGER if split else 1.0)),

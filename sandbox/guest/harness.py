@@ -203,6 +203,13 @@ class HiddenLayers(Harness):
             placed.train(training)
 
 
+def first_learned(harness: Harness | None) -> list[list[float]]:
+    """[layers][replicas]: the first learnable parameter of each hidden layer's component, its mean if it is longer."""
+    places = harness._places if isinstance(harness, HiddenLayers) else []
+    first = [place.by_replica(place.learnable)[0] for place in places if place.learnable]
+    return [tensor.detach().flatten(1).mean(1).tolist() for tensor in first]
+
+
 def joins(harness: Callable[[Build, Frame], Harness]) -> bool:
     """Whether a frame of several architectures suits it: no hook of its own is handed parameters or all replicas."""
     if not inspect.isclass(harness) or not issubclass(harness, Harness):

@@ -30,7 +30,7 @@ from .blame import blamed
 from .candidate import load
 from .components.kind import Kind
 from .components.kinds import KINDS
-from .harness import Build, Frame, Harness, joins
+from .harness import Build, Frame, Harness, first_learned, joins
 from .job import Array, Job, Reply
 from .nets import OUTPUTS
 from .remote import Answered, Remote
@@ -53,6 +53,7 @@ def train(job: Job) -> Reply:
     tensors = kind.prepare(build, tensors_of(job.pack, torch.device(job.options["device"])))
     arrays: dict[str, Array] = {}
     tiers: dict[str, Tier] = {}
+    learned: list[list[float]] = []
     names = job.options["architectures"]
     together = [tuple(names)] if joins(kind.harness) else [(name,) for name in names]
     while together:
@@ -60,7 +61,8 @@ def train(job: Job) -> Reply:
         members = [member.net.name for member in stack.members]
         with blamed("training", f"training of {', '.join(members)}"):
             try:
-                predictions, tier = _train_all(stack, put, job.options)
+                predictions, tier, harness = _train_all(stack, put, job.options)
+                learned += first_learned(harness) if job.options.get("learned") else []
             except _Diverged:
                 together = [(name,) for name in members]
                 continue
@@ -68,7 +70,8 @@ def train(job: Job) -> Reply:
             arrays[name] = np.ascontiguousarray(own.float().cpu().numpy())
             tiers[name] = tier
     slowest = max(tiers.values(), key=list(Tier).index)
-    return Reply(values={"tier": slowest, "tiers": tiers}, arrays=arrays)
+    values = {"tier": slowest, "tiers": tiers} | ({"learned": learned} if job.options.get("learned") else {})
+    return Reply(values=values, arrays=arrays)
 
 
 def _component(job: Job, kind: Kind) -> tuple[Build, Put]:
@@ -98,7 +101,7 @@ def tensors_of(pack: Mapping[str, Array], device: torch.device) -> dict[str, Ten
         return {name: torch.from_numpy(array).to(device) for name, array in pack.items()}
 
 
-def _train_all(stack: Stack, put: Put, options: Mapping[str, Any]) -> tuple[Tensor, Tier]:
+def _train_all(stack: Stack, put: Put, options: Mapping[str, Any]) -> tuple[Tensor, Tier, Harness | None]:
     """Train; when the component raises on what a diverged replica gives it, train the others again without that one.
 
     Most components just pass NaN on, which stays in its replica; a decomposition, say, raises for the whole stack.
@@ -108,6 +111,7 @@ def _train_all(stack: Stack, put: Put, options: Mapping[str, Any]) -> tuple[Tens
     replicas = sum(len(member.pairs) for member in stack.members)
     predictions = torch.full((checkpoints, replicas, examples, OUTPUTS), torch.nan)
     left, tier, careful = list(range(replicas)), Tier.LOOP, False
+    harness: Harness | None = None
     while left:
         part = stack if len(left) == replicas else stack.only(left)
         try:
@@ -123,7 +127,7 @@ def _train_all(stack: Stack, put: Put, options: Mapping[str, Any]) -> tuple[Tens
                 raise
             finite = torch.stack(diverged.finite).all(0)
             left = [replica for replica, stays in zip(left, finite.tolist(), strict=True) if stays]
-    return predictions, tier
+    return predictions, tier, harness
 
 
 def _run(stack: Stack, harness: Harness, checkpoints: Sequence[int]) -> Tensor:

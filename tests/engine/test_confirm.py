@@ -249,6 +249,18 @@ def test_a_stopped_round_is_closed_without_a_look_and_can_be_asked_for_again(ben
     assert bench.confirm.earlier("tanh") is None
 
 
+def test_where_a_gain_comes_from_is_measured_once_on_seeds_of_the_round(bench: Bench) -> None:
+    round_id = bench.run("tanh")
+    told = bench.confirm.explain(round_id, "tanh")
+    assert told
+    assert told.whole
+    assert [part.without for part in told.parts] == ["torch.tanh(...) (line 9)"]
+    assert told.share
+    assert 0 < told.share.low <= told.share.value <= told.share.high < 1
+    assert told.mixed_with in ("ReLU", "GELU", "Tanh")
+    assert bench.confirm.explain(round_id, "tanh") is told
+
+
 def test_deciding_again_changes_nothing(bench: Bench) -> None:
     round_id = bench.run("tanh")
     first = bench.ledger.round(round_id)
