@@ -1,6 +1,6 @@
 """What isolation costs: ways that take turns on the same hypotheses of the catalogue, from none to a container each.
 
-    python benchmarks/sandbox.py [--json] [--hypotheses N] [--starts N] [--split KIND]... [--no-split]
+    python benchmarks/isolation.py [--json] [--hypotheses N] [--starts N] [--split KIND]... [--no-split]
 
 in_process           no isolation at all: two processes that are warm. The limit.
 docker               the warm sandbox, a fork a hypothesis
