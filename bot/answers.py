@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -14,6 +12,7 @@ from bot.confirmations import Confirmations
 from bot.digests import Digests
 from bot.investigation import asked
 from bot.own_models import OwnModels
+from bot.questions import Questions
 from bot.slack import Slack
 from bot.views import refusal
 from bot.views.conditions import Conditions
@@ -22,14 +21,11 @@ from bot.views.help import help_in_general, help_on_kind
 from bot.views.message import Message
 from bot.views.stopped import stopping
 from bot.views.understood import subject
-from bot.views.vote_recorded import vote_lost, vote_recorded
 from bot.views.which_kind import guessed_kind, several_kinds, which_kind
+from bot.votes import Votes
 from engine.component_plot import reference_drawing
-from engine.errors import UnknownThing
-from engine.feedback import Feedback
 from engine.guess import guessed_kinds
 from engine.journal import Journal
-from engine.learn import MINIMUM_OUTCOMES
 from engine.request import Request, Strategy
 from engine.research import Research
 from engine.suite import SCREENING
@@ -42,6 +38,7 @@ from engine.understanding import (
     Empty,
     EvaluateInFull,
     ExportFinding,
+    HaveWeTried,
     Help,
     MeasureRest,
     Propose,
@@ -52,6 +49,7 @@ from engine.understanding import (
     Unknown,
     UnknownSuite,
     UnsupportedKind,
+    WhyRanked,
 )
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
@@ -86,6 +84,8 @@ class Answers:
         attachments: Attachments,
         own_models: OwnModels,
         confirmations: Confirmations,
+        votes: Votes,
+        questions: Questions,
         conditions: Callable[[str, str], Conditions],
     ) -> None:
         self._journal = journal
@@ -99,7 +99,8 @@ class Answers:
         self._own_models = own_models
         self._confirmations = confirmations
         self._conditions = conditions
-        self._voting = threading.Lock()
+        self._votes = votes
+        self._questions = questions
 
     def answer(self, inquiry_id: str) -> Next:
         """Answer at once what can be, and say what else is to be done."""
@@ -109,7 +110,11 @@ class Answers:
             self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
         own = self._own_models.names()
         meant = understand(inquiry.text, KINDS, attached=bool(modules), chance=inquiry.id, suites=own)
-        modules = modules or self._attachments.pasted(inquiry.text, any_code=isinstance(meant, TryFile))
+        asks = isinstance(meant, TryFile | HaveWeTried)
+        modules = modules or self._attachments.pasted(inquiry.text, any_code=asks)
+        if isinstance(meant, HaveWeTried):
+            self._reply(inquiry, "answer", self._questions.have_we_tried(meant, modules, inquiry.id))
+            return self._answered(inquiry)
         if modules:
             return self._try(inquiry, self._kind_of(inquiry, meant, modules), modules)
         if papers and not isinstance(meant, Propose):
@@ -128,12 +133,16 @@ class Answers:
                 self._confirmations.export_place(inquiry, self._requests(inquiry), meant)
             case Stop():
                 self._stop_thread(inquiry)
+            case WhyRanked():
+                self._reply(inquiry, "answer", self._questions.why(meant, self._requests(inquiry)))
             case DigestNow():
                 self._digests.post(inquiry.channel, f"{inquiry.id}/digest", thread(inquiry))
             case DigestDaily():
                 self._reply(inquiry, "answer", self._digests.subscribe(inquiry.channel, meant.hour, meant.minute))
             case DigestOff():
                 self._reply(inquiry, "answer", self._digests.unsubscribe(inquiry.channel))
+            case HaveWeTried():  # answered before: code may have come with it
+                pass
             case UnknownSuite():
                 self._reply(inquiry, "answer", self._own_models.unknown(meant))
             case _:
@@ -283,32 +292,8 @@ class Answers:
     def vote(
         self, at: str, person: str, channel: str, ts: str, thread_ts: str | None, hypothesis_id: str, thumbs_up: bool
     ) -> str | None:
-        """Record a vote with what was visible, and tell the voter; returns the kind that there is to learn about.
-
-        `at` is Slack's time of the click: of two clicks of one person the later counts, in whatever order they come.
-        """
-        try:
-            hypothesis = self._journal.hypothesis(hypothesis_id)
-        except UnknownThing:
-            self._slack.ephemeral(channel, person, vote_lost(hypothesis_id=hypothesis_id), thread_ts)
-            return None
-        seen = self._posts.shows(channel, ts) or {}
-        clicked = datetime.fromtimestamp(float(at), UTC)
-        vote = Feedback(person=person, hypothesis_id=hypothesis_id, thumbs_up=thumbs_up, seen=seen, at=clicked)
-        with self._voting:
-            earlier = [old for old in self._journal.feedback(hypothesis_id) if old.person == person]
-            if any(old.at > clicked for old in earlier):
-                return None
-            self._journal.record_feedback(vote)
-        told = vote_recorded(
-            title=hypothesis.title,
-            thumbs_up=thumbs_up,
-            changed=any(old.thumbs_up != thumbs_up for old in earlier),
-            outcomes=self._research.outcomes(hypothesis.kind),
-            needed=MINIMUM_OUTCOMES,
-        )
-        self._slack.ephemeral(channel, person, told, thread_ts)
-        return hypothesis.kind
+        """See votes.py; returns the kind that there is to learn about."""
+        return self._votes.vote(at, person, channel, ts, thread_ts, hypothesis_id, thumbs_up)
 
     def learn(self, kind: str) -> None:
         self._research.learn(kind)

@@ -21,11 +21,14 @@ from bot.investigation import Investigation
 from bot.jobs import Jobs
 from bot.listeners import buttons, message
 from bot.own_models import OwnModels
+from bot.questions import Questions
 from bot.schedule import Schedule
 from bot.settings import Device, Settings
 from bot.slack import Slack
 from bot.views.conditions import Conditions, measuring
+from bot.votes import Votes
 from bot.workspace.server import Workspace
+from engine.choose import Weights
 from engine.confirm import Confirm
 from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
@@ -94,7 +97,14 @@ class Laboratory:
                 sandbox=sandbox,
                 evaluator=evaluator,
                 models=models,
-                research=Research(journal=journal, sandbox=sandbox, evaluator=evaluator, models=models, kinds=KINDS),
+                research=Research(
+                    journal=journal,
+                    sandbox=sandbox,
+                    evaluator=evaluator,
+                    models=models,
+                    kinds=KINDS,
+                    weights=weights_of(settings),
+                ),
                 ledger=ledger,
                 confirm=Confirm(journal=journal, ledger=ledger, evaluator=patient, kinds=KINDS),
                 _closing=closing.pop_all(),
@@ -152,6 +162,11 @@ def workspaces_of(settings: Settings) -> WorkspaceSandbox:
         if not settings.unsafe_sandbox:
             raise
         return open_workspaces("unsafe", **_options(settings))
+
+
+def weights_of(settings: Settings) -> Weights:
+    """What counts how much when it is decided what is measured."""
+    return Weights(exploration=settings.exploration, novel_share=settings.novel_share, votes=settings.vote_weight)
 
 
 def models_of(settings: Settings) -> tuple[LLM, ...]:
@@ -231,6 +246,8 @@ class Bot:
                 parallel=lab.sandbox.parallel,
             ),
             confirmations=confirmations,
+            votes=Votes(journal=lab.journal, research=lab.research, slack=slack, posts=posts),
+            questions=Questions(journal=lab.journal, research=lab.research, sandbox=lab.sandbox),
             conditions=lab.conditions,
         )
         jobs = Jobs(

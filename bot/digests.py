@@ -22,6 +22,7 @@ from engine.research import Research
 from engine.rotation import widening
 from engine.score import Estimate
 from engine.shrinkage import shrunken
+from engine.votes import blind, moves
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 
@@ -78,6 +79,13 @@ class Digests:
                 f"{KINDS[kind].title}: {told}" for kind in past if (told := widening(self._journal.rescored(kind)))
             ],
             subscription=self._schedule.time_of(channel),
+            moves=[move for ones in past.values() for move in moves(self._journal, ones)],
+            blind=blind([one for ones in past.values() for one in ones]),
+            guards=[
+                (KINDS[kind].plural, self._research.guards(kind, ones))
+                for kind, ones in past.items()
+                if any(one.score for one in ones)
+            ],
             findings=[
                 replace(known[id], effect=each.mean, best=(one.closing and one.closing.best) or "")
                 for id, (one, each) in holds.items()
@@ -100,7 +108,7 @@ def item(kind: Kind, one: Past, effect: Estimate | None) -> DigestItem:
         title=one.hypothesis.title,
         effect=effect,
         b_wr=one.score.b_wr if one.score else None,
-        thumbs_up=sum(vote.thumbs_up for vote in one.feedback),
-        thumbs_down=sum(not vote.thumbs_up for vote in one.feedback),
+        thumbs_up=sum(vote.thumbs_up for vote in one.feedback if not vote.blind),
+        thumbs_down=sum(not vote.thumbs_up for vote in one.feedback if not vote.blind),
         reason=one.verdict.reason or "",
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from random import Random
 
 from bot.pictures import pictures_of
 from bot.slack import Slack
@@ -17,6 +18,7 @@ from bot.trial import tried
 from bot.views.conditions import Conditions
 from bot.views.failed import failed
 from bot.views.hypothesis_card import code_is_cut, hypothesis_card, module_name
+from bot.views.invitation import MOST, invitation
 from bot.views.plots import plots
 from bot.views.progress import Ending, Progress, Stage, Step, progress
 from bot.views.ranking import Choosing, needs_csv, rank_labels, ranking
@@ -100,6 +102,16 @@ class Investigation:
                 self._research.prepare(request_id)
             self._research.choose(request_id)
         return self._research.unmeasured(request_id)
+
+    def invite(self, request_id: str) -> None:
+        """Ask people to predict the winner, before anything is measured."""
+        request, choices = self._journal.request(request_id), self._journal.choices(request_id)
+        chosen = [h for h in self._journal.hypotheses(request_id) if h.id in choices and choices[h.id].measured]
+        if by_hand(request) or len(chosen) < 2 or self._journal.stopped(request_id):
+            return
+        shown = Random(request_id).sample(chosen, min(len(chosen), MOST))
+        message = invitation(shown, len(chosen), request_id=request_id)
+        self._slack.post(f"{request_id}/predict", *self._place(request_id), message, detail={"figures_shown": False})
 
     def choose_the_rest(self, request_id: str, kinds: Sequence[str]) -> list[str]:
         for kind in kinds:

@@ -218,6 +218,30 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000_000,
     )
+    exploration: float = _variable(
+        "CONJECTURE_EXPLORATION",
+        "What knowing nothing of a hypothesis is worth, as a chance, when it is decided which are measured.",
+        "a number from 0 to 1",
+        0.1,
+        ge=0,
+        le=1,
+    )
+    novel_share: float = _variable(
+        "CONJECTURE_NOVEL_SHARE",
+        "Which share of what is measured is kept for what resembles nothing known, measured or voted on.",
+        "a number from 0 to 0.5",
+        0.15,
+        ge=0,
+        le=0.5,
+    )
+    vote_weight: float = _variable(
+        "CONJECTURE_VOTE_WEIGHT",
+        "What people's liking is worth, as a chance, when it is decided which are measured; `0` leaves votes out.",
+        "a number from 0 to 1",
+        0.1,
+        ge=0,
+        le=1,
+    )
     confirm: int = _variable(
         "CONJECTURE_CONFIRM",
         "How many promising hypotheses of a request are evaluated in full by themselves; `0` waits to be asked.",

@@ -81,10 +81,19 @@ def similarity(kind: Kind, behaviours: Sequence[Behaviour]) -> NDArray[np.float6
     return np.array(rows, np.float64).reshape(len(points), len(points))
 
 
-def distances(kind: Kind, behaviour: Behaviour, others: Sequence[Behaviour]) -> NDArray[np.float64]:
-    """[n]: from each of `others`, as the N-score measures it, at most 1."""
-    point = kind.canonical(behaviour)
-    return np.array([min(1.0, _distance(point, kind.canonical(other))) for other in others], np.float64)
+def distances(kind: Kind, ones: Sequence[Behaviour], others: Sequence[Behaviour]) -> NDArray[np.float64]:
+    """[ones, others], as the N-score measures them, at most 1."""
+    a, b = (_points(kind, side) for side in (ones, others))
+    if not len(a) or not len(b):
+        return np.zeros((len(a), len(b)))
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
+    found: NDArray[np.float64] = np.minimum(np.sqrt(np.maximum(squares, 0.0) / 2), 1.0)
+    found[a.any(1)[:, None] != b.any(1)[None]] = 1.0  # nothing is far from all
+    return found
+
+
+def _points(kind: Kind, behaviours: Sequence[Behaviour]) -> NDArray[np.float64]:
+    return np.array([kind.canonical(behaviour) for behaviour in behaviours], np.float64)
 
 
 def cited(known: Known) -> str:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from engine.budget import MATCHING, Budget, budgets
-from engine.choose import ASKED_FOR, choose
+from engine.choose import ASKED_FOR, DEFAULT, Weights, choose
+from engine.duplicates import originals, repeated, same_idea
 from engine.evaluate import AnySuite, Evaluator
 from engine.generate import from_file
+from engine.guards import Guards, guards, newness, reserved, unlike_the_past
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal, Past, epoch_at
 from engine.learn import learn
@@ -30,7 +32,7 @@ from engine.rotation import comparable_past
 from engine.score import BaselineTrials, Score
 from engine.suite import FULL, SCREENING, Suite
 from engine.validate import validate
-from engine.verdict import Novelty, Verdict
+from engine.verdict import Verdict
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kind import Behaviour, Kind
 
@@ -61,12 +63,14 @@ class Research:
         evaluator: Evaluator,
         models: Sequence[LLM],
         kinds: Mapping[str, Kind],
+        weights: Weights = DEFAULT,
     ) -> None:
         self._journal = journal
         self._sandbox = sandbox
         self._evaluator = evaluator
         self._proposer = Proposer(journal=journal, models=models)
         self._kinds = kinds
+        self._weights = weights
 
     # --- generate
 
@@ -103,17 +107,12 @@ class Research:
             if verdict.accepted:
                 known = earlier[hypothesis.kind]
                 others = [(other.title, seen) for other, seen in known if not same_idea(hypothesis, other)]
-                novelty = judge(self._kinds[hypothesis.kind], verdict.behaviour, others)
-                verdict = replace(verdict, novelty=replace(novelty, duplicate_id=self._repeated(novelty, known)))
+                kind = self._kinds[hypothesis.kind]
+                novelty = judge(kind, verdict.behaviour, others)
+                verdict = replace(verdict, novelty=replace(novelty, duplicate_id=repeated(kind, novelty, known)))
                 if novelty.duplicate_of is None:
                     known.append((hypothesis, verdict.behaviour))
             self._journal.record_verdict(verdict)
-
-    def _repeated(self, novelty: Novelty, earlier: Sequence[tuple[Hypothesis, Behaviour]]) -> str | None:
-        """The id of the earlier hypothesis that is the same function; a known function comes before."""
-        of = novelty.duplicate_of
-        published = {known.name for kind in self._kinds.values() for known in kind.known}
-        return next((h.id for h, _ in earlier if h.title == of), None) if of and of not in published else None
 
     def _probe(self, hypothesis: Hypothesis, tag: str) -> Verdict | None:
         return None if self._journal.stopped(tag) else validate(hypothesis, self._sandbox, tag=tag)
@@ -135,7 +134,17 @@ class Research:
         for name, count in zip(request.kinds, request.counts, strict=True):
             kind = self._kinds[name]
             known = predictor(kind, self._journal.latest_snapshot(name), self._landmarks(kind))
-            choices = choose(request_id, kind, self.candidates(request_id, name), count, known)
+            candidates, past = self.candidates(request_id, name), self._journal.past(name)
+            share = reserved(self._weights.novel_share, newness(kind, past))
+            choices = choose(
+                request_id,
+                kind,
+                candidates,
+                count,
+                known,
+                weights=replace(self._weights, novel_share=share),
+                novelty=unlike_the_past(kind, candidates, past),
+            )
             self._journal.record_choices(choices)
 
     def candidates(self, request_id: str, kind: str) -> list[tuple[Hypothesis, Verdict]]:
@@ -173,6 +182,12 @@ class Research:
         snapshot = learn(about, self.past(kind), at=datetime.now(UTC), baselines=self._landmarks(about))
         if snapshot is not None:
             self._journal.record_snapshot(snapshot)
+
+    def guards(self, kind: str, past: Sequence[Past]) -> Guards:
+        """How the choice of what is measured does, from everything of a kind so far."""
+        about = self._kinds[kind]
+        known = predictor(about, self._journal.latest_snapshot(kind), self._landmarks(about))
+        return guards(about, past, known, self._weights.novel_share)
 
     def outcomes(self, kind: str) -> int:
         """How many hypotheses of this kind were measured so far, over all requests."""
@@ -282,19 +297,14 @@ class Research:
             self._repeat(request, ranking)
 
     def _repeat(self, request: Request, ranking: Ranking) -> None:
-        """What trained when it was screened but not in split process is rejected for it."""
         suite = self.suite(request, ranking.kind)
-        accepted = {id for id, verdict in self._journal.verdicts(request.id).items() if verdict.accepted}
-        places = [p for p in ranking.places[:RERUN_TOP] if p.repetition is None and p.hypothesis.id in accepted]
-        for place in places:
+        for place in [place for place in ranking.places[:RERUN_TOP] if place.repetition is None]:
             if self._journal.stopped(request.id):
                 return
             hypothesis = place.hypothesis
             found = self._evaluator.repeat(hypothesis, ranking.kind, place.score, suite, tag=request.id)
             if found.score is not None:
                 self._journal.record_score(found.score)
-            elif found.repeated is False:
-                self._journal.record_verdict(found.verdict(place.score.sandbox))
 
     # --- rank
 
@@ -304,7 +314,7 @@ class Research:
         return [self._ranking(request, kind) for kind in request.kinds]
 
     def _ranking(self, request: Request, kind: str) -> Ranking:
-        scores, reruns = self.scores(request, kind)
+        (scores, reruns), suite = self.scores(request, kind), self.suite(request, kind)
         matched: dict[str, list[tuple[str, BaselineTrials]]] = {}
         for id, budget in self._budgets(request, kind):
             kept = self._evaluator.baseline_trials(kind, budget.suite.seeds, budget.suite)
@@ -316,28 +326,15 @@ class Research:
             hypotheses=self._proposed(request, kind),
             verdicts=self._journal.verdicts(request.id),
             scores=scores,
-            baselines=self.baseline_trials(kind, self.suite(request, kind)),
+            baselines=self.baseline_trials(kind, suite),
             reruns=reruns,
             generator_faults=self._journal.generator_faults(request.id),
             stopped=self._journal.stopped(request.id),
             matched=matched,
             step_size_effects=self._step_size_effects(request, kind),
-            originals=self._originals(request, kind),
+            originals=originals(self._journal, request.id, self._evaluator.identity(kind, suite), suite.seeds),
         )
         return ranked.with_repetitions(self._journal.scores(request.id))
-
-    def _originals(self, request: Request, kind: str) -> dict[str, Score]:
-        """Scores on the request's suite of the earlier hypotheses that some of its own repeat, by id."""
-        suite = self.suite(request, kind)
-        identity = self._evaluator.identity(kind, suite)
-        verdicts = self._journal.verdicts(request.id).values()
-        repeated = {one.novelty.duplicate_id for one in verdicts if one.novelty and one.novelty.duplicate_id}
-        requests = {self._journal.hypothesis(id).request_id for id in repeated}
-        return {
-            score.hypothesis_id: score
-            for score in (score for id in requests for score in self._journal.scores(id))
-            if score.hypothesis_id in repeated and score.suite == identity and score.seeds == suite.seeds
-        }
 
     def _step_size_effects(self, request: Request, kind: str) -> set[str]:
         """Of what was measured on the screening and on the full suite, in whatever order."""
@@ -376,13 +373,6 @@ def by_hand(request: Request) -> bool:
 
 def measurable(hypothesis: Hypothesis, verdict: Verdict) -> bool:
     return verdict.accepted and (not is_duplicate(verdict) or hypothesis.strategy is Strategy.BY_HAND)
-
-
-def same_idea(one: Hypothesis, other: Hypothesis) -> bool:
-    """Not duplicates but the same thing again: a catalogue entry after all were used, a file that is tried again."""
-    again = one.origin is not None and one.origin == other.origin
-    tried_again = one.strategy is other.strategy is Strategy.BY_HAND and one.source == other.source
-    return one.id == other.id or again or tried_again
 
 
 def fresh_seeds(request_id: str, used: Sequence[int]) -> tuple[int, ...]:

@@ -102,8 +102,8 @@ def by_behaviour(kind: Kind, behaviour: Behaviour, past: Sequence[Past]) -> Foun
     ran = [one for one in past if one.hypothesis.kind == kind.name and one.verdict.behaviour]
     published = {known.name: known for known in kind.known}
     seen = known_behaviours(kind)
-    near = distances(kind, behaviour, [one.verdict.behaviour for one in ran])
-    near_known = distances(kind, behaviour, [seen[name] for name in published])
+    near = distances(kind, [behaviour], [one.verdict.behaviour for one in ran])[0]
+    near_known = distances(kind, [behaviour], [seen[name] for name in published])[0]
     names = list(published)
     return Found(
         by_behaviour=True,

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engine.asking import asked
+from engine.questions import question
 from engine.understanding import (
     FEWEST,
     MOST,
@@ -120,6 +121,9 @@ def understand(
     in_place = _in_place(typed, low, kinds)
     if in_place is not None:
         return in_place
+    about_the_past = question(typed, kinds)
+    if about_the_past is not None:
+        return about_the_past
     request = asked(typed, kinds, chance, suites)
     digest = None if isinstance(request, Propose) else _digest(typed, low)
     if digest is not None:

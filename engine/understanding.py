@@ -96,6 +96,22 @@ class ExportFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HaveWeTried:
+    """Whether something like it was tried before. Code may have come with the question."""
+
+    what: str  # as written: "a sine with a learnable frequency"; empty: only code, or nothing
+    kind: str | None = None  # None: not said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyRanked:
+    """Why a place of this thread's ranking came out where it did."""
+
+    place: int  # from 1, as the ranking's rows are counted
+    kind: str | None = None  # None: not said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TryFile:
     """Measure the attached component."""
 
@@ -134,6 +150,8 @@ Understanding = (
     | MeasureRest
     | EvaluateInFull
     | ExportFinding
+    | HaveWeTried
+    | WhyRanked
     | TryFile
     | Unclear
     | Empty

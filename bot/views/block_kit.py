@@ -53,7 +53,9 @@ def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements)}
 
 
-def feedback(action_id: str, up: str, down: str) -> Block:
+def feedback(
+    action_id: str, up: str, down: str, labels: tuple[str, str] = ("Worth pursuing", "Not interesting")
+) -> Block:
     """Slack's own thumbs up and thumbs down. The clicked one's value arrives with the action."""
 
     def thumb(label: str, spoken: str, value: str) -> Block:
@@ -62,8 +64,8 @@ def feedback(action_id: str, up: str, down: str) -> Block:
     buttons = {
         "type": "feedback_buttons",
         "action_id": action_id,
-        "positive_button": thumb("Worth pursuing", "Thumbs up: worth pursuing", up),
-        "negative_button": thumb("Not interesting", "Thumbs down: not interesting", down),
+        "positive_button": thumb(labels[0], f"Thumbs up: {labels[0].lower()}", up),
+        "negative_button": thumb(labels[1], f"Thumbs down: {labels[1].lower()}", down),
     }
     return {"type": "context_actions", "elements": [buttons]}
 

@@ -9,10 +9,13 @@ from bot.views import figures
 from bot.views.block_kit import actions, button, context, header, message, section
 from bot.views.figures import count
 from bot.views.message import Block, Message, escape
+from engine.guards import Guards
 from engine.score import Estimate
+from engine.votes import Blind, Move
 
 DIGEST_OFF = "digest_off"  # value: the channel's id
 MOST = 8  # a group
+MOST_MOVES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,9 @@ class Digest:
     subscription: str | None  # "09:00"; None: not subscribed
     findings: Sequence[DigestItem] = ()  # newest first; `effect` is the tested mean
     warnings: Sequence[str] = ()  # why figures of late may flatter, one sentence each
+    moves: Sequence[Move] = ()  # the farthest first within a kind
+    blind: Blind | None = None
+    guards: Sequence[tuple[str, Guards]] = ()  # by the plural of the kind, where something was measured
 
 
 def digest(told: Digest) -> Message:
@@ -66,6 +72,8 @@ def digest(told: Digest) -> Message:
             "Findings held when they were evaluated in full, on fresh seeds and with data that no screening uses. "
             "Promising: all of the interval of its effect is above zero, in a short test on small data sets."
         ),
+        *_votes(told),
+        *(context(words) for words in [_guarded(told.guards)] if words),
         *(context(f"⚠️ {escape(warning)}: scores may have come to fit the seeds.") for warning in told.warnings),
         *_subscription(told),
     )
@@ -123,6 +131,37 @@ def _liked(item: DigestItem) -> str:
 
 def _failed(item: DigestItem) -> str:
     return f": {escape(item.reason, 150)}" if item.reason else ""
+
+
+def _votes(told: Digest) -> list[Block]:
+    """What votes did, as people can check it."""
+    lines = []
+    if told.moves:
+        farthest = sorted(told.moves, key=lambda move: -abs(move.place - move.without_votes))[:MOST_MOVES]
+        named = [f"{escape(m.title or 'untitled', 60)} from {m.without_votes} to {m.place}" for m in farthest]
+        more = f" and {len(told.moves) - len(farthest):,} more" if len(told.moves) > len(farthest) else ""
+        lines.append(f"*Your votes moved* in the order of evaluation: {', '.join(named)}{more}.")
+    if told.blind and told.blind.cast:
+        lines.append(
+            f"*Predicted before anything was measured*: {told.blind.right:,} of {told.blind.cast:,} were right."
+        )
+    return [section("\n".join(lines))] if lines else []
+
+
+def _guarded(guards: Sequence[tuple[str, Guards]]) -> str:
+    """How the choice of what is measured does, in small print."""
+    told = []
+    for plural, one in guards:
+        parts = []
+        if one.new is not None:
+            parts.append(
+                f"{one.new:.0%} of the latest behave like nothing before, {one.reserved:.0%} reserved for such"
+            )
+        if one.leaning is not None:
+            parts.append(f"rank correlation of the prediction with closeness to baselines {one.leaning:+.2f}")
+        if parts:
+            told.append(f"{escape(plural)}: {'; '.join(parts)}")
+    return "\n".join(["How the choice of what is measured does:", *told]) if told else ""
 
 
 def _subscription(told: Digest) -> list[Block]:

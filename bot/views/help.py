@@ -28,6 +28,9 @@ def help_in_general(kinds: Sequence[Kind], *, unknown: str = "", bot: str = "@co
         "compared with and on what it is tried.",
         f"• `{bot} digest now`: the best so far. `digest daily 09:00` posts it here every day, `digest off` ends that.",
         "• *stop* in the thread of a request ends it and keeps what was finished.",
+        f"• `{bot} have we tried a sine with a learnable frequency?`: the nearest so far, with what came of them. Code "
+        "may follow the question.",
+        "• `why was 2 ranked there` in the thread of a request: the parts of its rank, and what votes did.",
         "• Attach a `.py` file with your own component, or paste its code, and it is tested like mine.",
     ]
     no_such = f"I know nothing called “{escape(unknown, 100)}”. This is what I can do:" if unknown else ""

@@ -71,6 +71,11 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "CONJECTURE_DIGEST_TIMEZONE": "Europe/Berlin",
         "CONJECTURE_EPOCH_DAYS": "7",
         "CONJECTURE_EPOCH_HYPOTHESES": "500",
+        "CONJECTURE_GPUS": "2",
+        "CONJECTURE_CONFIRM": "0",
+        "CONJECTURE_EXPLORATION": "0.2",
+        "CONJECTURE_NOVEL_SHARE": "0.3",
+        "CONJECTURE_VOTE_WEIGHT": "0",
     }
     assert set(given) == READ
     unset = read_settings()
