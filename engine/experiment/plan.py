@@ -17,9 +17,9 @@ from engine.experiment.tasks.catalogue import task_named
 FEWEST, MOST, USUAL = 3, 20, 5  # repetitions: an interval over fewer than three says nothing
 LONGEST = 2000  # characters of a text
 FIGURES = {
-    "improvement": "mean improvement over the baseline",
-    "relative": "relative improvement over the baseline",
-    "value": "mean value",
+    "improvement": "mean improvement of {} over the baseline",
+    "relative": "relative improvement of {} over the baseline",
+    "value": "mean {}",
 }
 _SEEDS = 1 << 31
 
@@ -42,8 +42,16 @@ class Criterion:
         """What `read_criterion` reads back to the same criterion."""
         side = ">" if self.figure != "value" or metric.higher else "<"
         end = "above" if side == ">" else "below"
-        words = f"{FIGURES[self.figure]} {side} {self.above!r} {metric.title}"
-        return words if self.interval_above is None else f"{words}, with 90 % interval {end} {self.interval_above!r}"
+        words = f"{FIGURES[self.figure].format(metric.title)} {side} {_written(self.above)}"
+        if self.interval_above is None:
+            return words
+        return f"{words}, with 90 % interval {end} {_written(self.interval_above)}"
+
+
+def _written(number: float) -> str:
+    """Short, and the same number when it is read."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
