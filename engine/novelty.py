@@ -88,7 +88,8 @@ def distances(kind: Kind, ones: Sequence[Behaviour], others: Sequence[Behaviour]
         return np.zeros((len(a), len(b)))
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
     found: NDArray[np.float64] = np.minimum(np.sqrt(np.maximum(squares, 0.0) / 2), 1.0)
-    found[a.any(1)[:, None] != b.any(1)[None]] = 1.0  # nothing is far from all
+    empty_a, empty_b = ((np.abs(side).max(1) == 0) for side in (a, b))
+    found[np.not_equal.outer(empty_a, empty_b)] = 1.0  # nothing is far from all
     return found
 
 
