@@ -14,7 +14,7 @@ from slack_bolt import App
 
 from bot.jobs import Jobs
 from engine.understand import understand
-from engine.understanding import Stop
+from engine.understanding import Stop, WhyRanked
 from sandbox.guest.components.kinds import KINDS
 from storage.inquiries import Enclosed, Inquiry, SqlInquiries, inquiry_id
 
@@ -24,7 +24,7 @@ WRITTEN_BY_PEOPLE = {None, "file_share", "thread_broadcast"}  # other subtypes a
 def register(app: App, *, jobs: Jobs, inquiries: SqlInquiries, bot_user: str) -> None:
     def receive(event: Mapping[str, Any]) -> None:
         inquiry = as_inquiry(event, bot_user)
-        if inquiry and (inquiry.addressed or ends_our_work(inquiry, inquiries)):
+        if inquiry and (inquiry.addressed or about_our_work(inquiry, inquiries)):
             jobs.receive(inquiry)
 
     app.event("app_mention")(receive)
@@ -59,10 +59,10 @@ def enclosed(file: Mapping[str, Any]) -> Enclosed:
     )
 
 
-def ends_our_work(inquiry: Inquiry, inquiries: SqlInquiries) -> bool:
-    """In a thread of ours "stop" needs no mention; all else that people say to each other there is theirs."""
+def about_our_work(inquiry: Inquiry, inquiries: SqlInquiries) -> bool:
+    """In a thread of ours "stop" and "why was 2 ranked there" need no mention; all else that people say is theirs."""
     return (
         inquiry.thread_ts is not None
-        and isinstance(understand(inquiry.text, KINDS), Stop)
+        and isinstance(understand(inquiry.text, KINDS), Stop | WhyRanked)
         and bool(inquiries.in_thread(inquiry.channel, inquiry.thread_ts))
     )

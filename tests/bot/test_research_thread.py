@@ -33,7 +33,11 @@ def request_id(live: Running, thread: str) -> str:
 
 
 def cards(replies: list[Json]) -> list[Json]:
-    return [m for m in replies if any(b["type"] == "context_actions" for b in m.get("blocks") or [])]
+    return [m for m in replies if votable(m) and not m["text"].startswith("Predict the winner")]
+
+
+def votable(message: Json) -> bool:
+    return any(block["type"] == "context_actions" for block in message.get("blocks") or [])
 
 
 def ranking(live: Running, request_id: str) -> Any:
@@ -120,6 +124,43 @@ def test_a_vote_can_be_changed_and_counts_once(
     assert vote.seen["b_wr"] == pytest.approx(score.b_wr.value)
     told = until(lambda: [m for m in live.replies(thread) if "still counted once" in m["text"]])
     assert "too few to change the order yet" in texts(told)
+
+
+def test_people_are_asked_to_predict_the_winner_before_anything_is_measured(replies: list[Json]) -> None:
+    (invited,) = [m for m in replies if m["text"].startswith("Predict the winner")]
+    ranked = next(m for m in replies if any(block["type"] == "table" for block in m.get("blocks") or []))
+    assert invited["ts"] < ranked["ts"]
+    assert sum(block["type"] == "context_actions" for block in invited["blocks"]) == 4
+    assert "B-WR" not in invited["text"]
+
+
+def test_a_prediction_after_the_results_is_none(
+    live: Running, thread: str, replies: list[Json], request_id: str
+) -> None:
+    (invited,) = [m for m in replies if m["text"].startswith("Predict the winner")]
+    element = next(b for b in invited["blocks"] if b["type"] == "context_actions")["elements"][0]
+    up = element["positive_button"]["value"]
+    live.person.click(invited["ts"], element["action_id"], up, channel=live.channel)
+    until(lambda: [m for m in live.replies(thread) if "no prediction any more" in m["text"]])
+    assert not any(vote.blind for vote in live.bot.laboratory.journal.feedback(up.split()[1]))
+
+
+def test_why_a_place_came_out_there_is_answered_in_the_thread(live: Running, thread: str) -> None:
+    asked = live.say("why was 2 ranked there?", thread=thread)
+    live.finished(asked)
+    told = texts(live.replies(thread, after=asked))
+    assert "shrunk toward zero" in told
+    assert "order of evaluation" in told
+
+
+def test_what_was_tried_is_found_again_with_what_came_of_it(live: Running, thread: str, request_id: str) -> None:
+    place = ranking(live, request_id).places[0]
+    by_words = texts(live.ask(f"have we tried {place.hypothesis.title}?"))
+    by_code = texts(live.ask(f"have we tried this?\n```\n{place.hypothesis.code}\n```"))
+    assert place.hypothesis.title in by_words
+    assert "B-WR" in by_words
+    assert "Nearest published" in by_words
+    assert "the same function as" in by_code
 
 
 def test_measure_the_rest_measures_everything_that_was_left(live: Running, thread: str, request_id: str) -> None:
