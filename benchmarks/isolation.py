@@ -24,19 +24,14 @@ import argparse
 import json
 import os
 import queue
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # `sandbox` is the package, not this file
-
 from evaluate import AT_ONCE, TURN, Way, each, one_turn, processes, processor, say, trainable
 from ways import Work, batched, plan_of, python_each, sandboxed
 

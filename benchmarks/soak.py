@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import textwrap
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -224,7 +225,7 @@ class Inspection:
             jobs=jobs,
             host_mib=round(own.memory_kib / 1024, 1),
             host_descriptors=descriptors("self"),
-            host_threads=own.tasks,
+            host_threads=threading.active_count(),
             server_mib=round(server.memory_kib / 1024, 1),
             server_descriptors=descriptors(server.pid),
             processes=len(everything),

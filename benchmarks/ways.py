@@ -12,11 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # `sandbox` is the package, not the benchmark beside this file
 
 from engine.heldout import best_factor, score, tried
 from engine.score import Trial

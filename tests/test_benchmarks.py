@@ -33,3 +33,19 @@ def test_the_speed_of_evaluation_is_told_as_json() -> None:
     assert told["settings"] == 34
     assert told["seconds_for_36000"] is None  # two kinds of its mix were not timed
     assert told["by_kind"]["activation"]["hypotheses"] == 1
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_the_cost_of_isolation_is_told_as_json() -> None:
+    isolation = BENCHMARK.with_name("isolation.py")
+    arguments = ["--json", "--hypotheses", "1", "--starts", "3", "--split", "activation"]
+    done = subprocess.run([sys.executable, str(isolation), *arguments], capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    rates = told["hypotheses_per_second"]
+    assert {"in_process", "python_each", told["warm"]} <= rates.keys()
+    assert told["warm_vs_in_process"] == rates[told["warm"]] / rates["in_process"]
+    assert told["warm_vs_python_each"] == rates[told["warm"]] / rates["python_each"]
+    assert told["job_start_ms"].keys() == told["job_whole_ms"].keys()
+    assert all(ms > 0 for ms in told["job_start_ms"].values())
+    assert set(told["split_vs_in_guest"]) == {"activation"}
