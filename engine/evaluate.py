@@ -19,7 +19,7 @@ from engine.heldout import best_factor
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal, epoch_at
 from engine.own.suite import OwnPack, OwnSuite
-from engine.repeat import PREFIX, Repetition, compare, not_finished, not_tried
+from engine.repeat import PREFIX, Repetition, compare, lost, not_tried
 from engine.score import BaselineTrials, Score, Tried
 from engine.suite import GRID_SEEDS, SCREEN, SCREENING, SELECTION_SEEDS, Pack, Suite, suite_of
 from engine.verdict import Verdict
@@ -199,7 +199,7 @@ class Evaluator:
         yardstick = Yardstick.of(self.baseline_trials(kind, score.seeds, on))
         result = self._judge(on, hypothesis, trained, score.seeds, yardstick)
         if isinstance(result, Verdict):
-            return not_finished(score, result.check, result.reason, execution.seconds)
+            return compare(score, lost(score, result.check, result.reason, execution.seconds))
         return compare(score, replace(result, suite=PREFIX + result.suite))
 
     def first_learned(

@@ -7,11 +7,10 @@ Honest code gives the same numbers in both (so far to the last bit), so what dif
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.score import Estimate, Score, Trial
-from engine.verdict import Verdict
-from sandbox.execution import Outcome
+from sandbox.guest.tiers import Tier
 
 TOLERANCE = 1e-3  # of a trial's loss, relative: rounding that a long training has amplified stays far below
 PREFIX = "split/"  # of the suite under which the other score is kept
@@ -28,25 +27,16 @@ class Repetition:
     again: Estimate | None  # the same figure from split process; None: it did not finish there
     words: str  # one sentence for people
     seconds: float = 0.0
-    score: Score | None = None  # as measured in split process
-
-    def verdict(self, sandbox: str) -> Verdict:
-        """Of one that did not finish: it has no place any more."""
-        return Verdict(
-            hypothesis_id=self.hypothesis_id,
-            outcome=Outcome.REJECTED,
-            check="not repeated",
-            reason=self.words,
-            seconds=self.seconds,
-            sandbox=sandbox,
-        )
+    score: Score | None = None  # as measured in split process, to be kept; see `lost`
 
 
 def compare(screened: Score, again: Score) -> Repetition:
     """Trial by trial. Raises ValueError for scores of different trials."""
     difference = largest_difference(screened.trials, again.trials)
-    repeated = difference <= TOLERANCE
-    if repeated:
+    repeated, finished = difference <= TOLERANCE, again.tier in list(Tier)
+    if not finished:
+        words = f"tampering or instability: it trained in guest, but not in split process ({again.tier})"
+    elif repeated:
         words = f"the same numbers in split process (largest difference {difference:.1g})"
     else:
         words = (
@@ -55,26 +45,26 @@ def compare(screened: Score, again: Score) -> Repetition:
         )
     return Repetition(
         hypothesis_id=screened.hypothesis_id,
-        repeated=repeated,
-        difference=difference,
+        repeated=repeated and finished,
+        difference=difference if finished else None,
         screened=screened.effect,
-        again=again.effect,
+        again=again.effect if finished else None,
         words=words,
         seconds=again.seconds,
         score=again,
     )
 
 
-def not_finished(screened: Score, check: str | None, reason: str | None, seconds: float) -> Repetition:
-    """It trained when it was screened, but not in split process."""
-    return Repetition(
-        hypothesis_id=screened.hypothesis_id,
-        repeated=False,
-        difference=None,
-        screened=screened.effect,
-        again=None,
-        words=f"tampering or instability: it trained in guest, but not in split process ({check}: {reason})",
+def lost(screened: Score, check: str | None, reason: str | None, seconds: float) -> Score:
+    """What stands for a training that did not finish in split process: every trial is lost, and `tier` says why."""
+    nothing = tuple(replace(trial, loss=None, accuracy=None, final_loss=None) for trial in screened.trials)
+    return replace(
+        screened,
+        suite=PREFIX + screened.suite,
+        trials=nothing,
+        diverged=len(nothing),
         seconds=seconds,
+        tier=f"{check}: {reason}",
     )
 
 

@@ -343,6 +343,7 @@ def _raise(said: Any) -> NoReturn:
         "memory limit": MemoryError(),
         "disk limit": OSError(errno.ENOSPC, "disk limit"),
         "process limit": BlockingIOError(errno.EAGAIN, "process limit"),
+        "device memory limit": torch.OutOfMemoryError("device memory limit"),
     }
     if check in limits:
         raise limits[check]
