@@ -27,8 +27,8 @@ def help_in_general(kinds: Sequence[Kind], *, unknown: str = "", bot: str = "@co
         f"• `{bot} help {kinds[0].title if kinds else 'KIND'}`: what the code of a kind must look like, what it is "
         "compared with and on what it is tried.",
         f"• `{bot} digest now`: the best so far. `digest daily 09:00` posts it here every day, `digest off` ends that.",
-        "• `evaluate 4 in full` in the thread of a ranking: a longer test of what stands there, on fresh seeds and with "
-        "other data. What holds is a finding; `export 4` posts it as a module with its test and evidence.",
+        "• `evaluate 4 in full` in the thread of a ranking: a longer test of what stands there, on fresh seeds and "
+        "with other data. What holds is a finding; `export 4` posts it as a module with its test and evidence.",
         "• *stop* in the thread of a request ends it and keeps what was finished.",
         f"• `{bot} have we tried a sine with a learnable frequency?`: the nearest so far, with what came of them. Code "
         "may follow the question.",
