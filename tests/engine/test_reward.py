@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from engine.errors import StaleModel
+from engine.features import describe
 from engine.journal import Past, Snapshot
 from engine.learn import learn
 from engine.reward import Candidate, Landmark, Prediction, Predictor, Prior, RewardModel, predictor
@@ -183,3 +184,94 @@ def test_a_prediction_does_not_depend_on_the_company(curves: Kind, make_past: Ma
     together = model.predict(curves, unseen)
     alone: list[Prediction] = [model.predict(curves, [one])[0] for one in unseen]
     assert [one.b_wr for one in together] == pytest.approx([one.b_wr for one in alone], abs=1e-5)
+
+
+# --- effects and rejections
+
+
+def rippled(past: Sequence[Past]) -> list[float]:
+    """Effects that follow the win rates, on another scale: few percent, and far below zero for the worst."""
+    return [(one.score.b_wr.value - 0.8) / 4 if one.score else 0.0 for one in past]
+
+
+def fitted(kind: Kind, past: Sequence[Past], **given: object) -> RewardModel:
+    outcomes = [
+        (describe(kind, one.hypothesis, one.verdict), one.score.b_wr.value, one.score.bsota_wr.value)
+        for one in past
+        if one.score
+    ]
+    return RewardModel.fit(kind, outcomes, (), **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def with_effects(curves: Kind, make_past: MakePast) -> RewardModel:
+    past = make_past(60)
+    broken = [
+        (
+            replace(
+                describe(curves, one.hypothesis, one.verdict),
+                marks=-describe(curves, one.hypothesis, one.verdict).marks,
+            )
+        )
+        for one in past
+    ]
+    told = [describe(curves, one.hypothesis, one.verdict) for one in past]
+    rejections = [*((one, False) for one in told), *((one, True) for one in broken)]
+    return fitted(curves, past, effects=rippled(past), rejections=rejections)
+
+
+def test_effects_are_ordered_and_their_intervals_hold_most(
+    curves: Kind, make_past: MakePast, with_effects: RewardModel
+) -> None:
+    unseen = make_past(100, seed=1, start=1000)
+    told, truth = with_effects.predict(curves, candidates(unseen)), rippled(unseen)
+    assert spearmanr([one.merit for one in told], truth).statistic > 0.9
+    held = [
+        one.intervals["effect"].low <= t <= one.intervals["effect"].high for one, t in zip(told, truth, strict=True)
+    ]
+    assert np.mean(held) > 0.8
+
+
+def test_the_chance_of_an_effect_falls_with_its_size(
+    curves: Kind, make_past: MakePast, with_effects: RewardModel
+) -> None:
+    for one in with_effects.predict(curves, candidates(make_past(5, seed=1))):
+        chances = [one.chance_above(effect) for effect in (-1.0, -0.02, 0.0, 0.02, 1.0)]
+        assert chances == sorted(chances, key=lambda chance: -(chance or 0.0))
+        assert one.effect is not None
+        assert one.chance_above(one.effect) == pytest.approx(0.5)
+
+
+def test_effects_that_are_all_the_same_teach_none(curves: Kind, make_past: MakePast) -> None:
+    model = fitted(curves, make_past(10), effects=[0.0] * 10)
+    (told,) = model.predict(curves, candidates(make_past(1, seed=1)))
+    assert told.effect is None
+    assert told.chance_above(0.0) is None
+
+
+def test_effects_must_be_as_many_as_outcomes(curves: Kind, make_past: MakePast) -> None:
+    with pytest.raises(ValueError, match="9 effects of 10 outcomes"):
+        fitted(curves, make_past(10), effects=[0.1] * 9)
+
+
+def test_rejection_is_predicted_without_looking_at_behaviour(
+    curves: Kind, make_past: MakePast, with_effects: RewardModel
+) -> None:
+    (one,) = make_past(1, seed=4)
+    blank = (one.hypothesis, replace(one.verdict, behaviour={}, novelty=None, parameters=None, cost_ratio=None))
+    seen, unseen = with_effects.predict(curves, [(one.hypothesis, one.verdict), blank])
+    assert seen.rejected == pytest.approx(unseen.rejected)
+    assert seen.rejected is not None
+    assert seen.rejected < 0.5
+
+
+def test_blind_votes_leave_predicted_figures_as_they_are(curves: Kind, make_past: MakePast) -> None:
+    past = make_past(20)
+    told = [describe(curves, one.hypothesis, one.verdict) for one in past]
+    unseen = candidates(make_past(5, seed=1))
+    before, after = (
+        fitted(curves, past, effects=rippled(past), blind=blind).predict(curves, unseen)
+        for blind in ((), [(one, i % 2 == 0, 1.0) for i, one in enumerate(told)])
+    )
+    assert [replace(one, blind_up=None) for one in after] == before
+    assert all(one.blind_up is not None for one in after)
