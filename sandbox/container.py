@@ -259,6 +259,7 @@ class ContainerChannel:
                 self._socket.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(AttributeError, OSError):
                 self._keep_open.close()
+                self._socket.close()  # the stream alone leaves it to the garbage collector
             # Gone already, or the engine does not answer: it then ends by itself, since its stdin has closed.
             with contextlib.suppress(*DOCKER_ERRORS):
                 self._client.api.remove_container(self._id, force=True)
