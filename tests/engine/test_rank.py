@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from engine.hypothesis import Hypothesis
 from engine.rank import groups, rank, step_size_effect
-from engine.ranking import Ranking
+from engine.ranking import Inherited, Ranking
 from engine.request import Strategy
 from engine.score import BaselineTrials, Estimate, Score, Trial, Tried
 from engine.shrinkage import shrunken
@@ -238,6 +238,35 @@ def test_what_was_rejected_says_why_and_a_duplicate_names_what_it_copies() -> No
         ("k", "time", "took too long"),
         ("d", "duplicate", "the same function as SiLU"),
     ]
+
+
+def test_a_duplicate_takes_over_the_figures_of_the_baseline_that_it_is() -> None:
+    found = ranked([accepted("a"), accepted("d", duplicate_of="GELU")], [scored("a", 0.1)])
+    (row,) = [reference for reference in found.references if reference.baseline == "GELU"]
+    (duplicate,) = found.rejected
+    assert duplicate.inherited == Inherited(of="GELU", b_wr=row.b_wr, bsota_wr=row.bsota_wr)
+    assert [place.hypothesis.id for place in found.places] == ["a"]
+
+
+def test_a_duplicate_takes_over_the_score_of_the_earlier_hypothesis_that_it_is() -> None:
+    again = accepted("d", duplicate_of="Sine gate")
+    novelty = replace(again.novelty, duplicate_id="h-old") if again.novelty else None
+    earlier = scored("h-old", 0.3)
+    found = rank(
+        request_id="r",
+        kind=KIND,
+        hypotheses=[hypothesis("d")],
+        verdicts={"d": replace(again, novelty=novelty)},
+        scores=[],
+        baselines=BASELINES,
+        reruns=[],
+        generator_faults=[],
+        stopped=False,
+        originals={"h-old": earlier},
+    )
+    (duplicate,) = found.rejected
+    assert duplicate.inherited == Inherited(of="Sine gate", b_wr=earlier.b_wr, bsota_wr=earlier.bsota_wr)
+    assert found.places == ()
 
 
 def test_every_hypothesis_is_placed_rejected_or_not_measured_once() -> None:
