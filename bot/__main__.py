@@ -136,6 +136,17 @@ def reproduce(
 
 
 @app.command()
+def paper(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="A PDF or text file, or an arXiv link or number.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read a paper: what it claims and leaves open, with pages, related work, and ideas with plans."""
+    from bot.commands.paper import paper
+
+    raise typer.Exit(paper(source, as_json=as_json))
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is configured and works, and for each thing that does not, what to do."""
     from bot.commands.doctor import doctor

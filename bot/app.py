@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,7 +22,9 @@ from bot.investigation import Investigation
 from bot.jobs import Jobs
 from bot.listeners import buttons, message
 from bot.own_models import OwnModels
+from bot.past import tried_here
 from bot.questions import Questions
+from bot.reading_room import ReadingRoom
 from bot.schedule import Schedule
 from bot.settings import Device, Settings
 from bot.slack import Slack
@@ -34,6 +37,13 @@ from engine.evaluate import Evaluator
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import LLM, OPENAI_URL, OpenAIModel
 from engine.own.registered import suites_with
+from engine.papers.arxiv import PAUSE_SECONDS as ARXIV_PAUSE
+from engine.papers.arxiv import Arxiv
+from engine.papers.embedding import Embedder, EndpointEmbedder, local_embedder
+from engine.papers.literature import PAUSE_SECONDS as SCHOLAR_PAUSE
+from engine.papers.literature import Literature, SemanticScholar, TeamLiterature
+from engine.papers.retrieval import Retrieval
+from engine.papers.web import Web
 from engine.research import Research
 from engine.rotation import Rotation
 from sandbox.choose import gpu_is_there, open_sandbox, open_with_gpu, open_workspaces
@@ -47,6 +57,7 @@ from storage.files import Files, SqlAttachments
 from storage.findings import SqlLedger
 from storage.inquiries import SqlInquiries
 from storage.journal import SqlJournal
+from storage.library import SqlLibrary
 from storage.posts import SqlPosts
 from storage.suites import SqlOwnSuites
 
@@ -181,6 +192,50 @@ def models_of(settings: Settings) -> tuple[LLM, ...]:
         )
         for model in settings.models
     )
+
+
+@contextmanager
+def reading_room(settings: Settings) -> Iterator[ReadingRoom]:
+    """For papers alone: no sandbox is opened. Raises HomeError or StorageError, each with advice."""
+    home = Home(settings.home)
+    home.prepare()
+    database = open_database(settings.database_url.get_secret_value())
+    try:
+        yield reading_room_on(settings, database)
+    finally:
+        database.dispose()
+
+
+def reading_room_on(settings: Settings, database: Engine) -> ReadingRoom:
+    library, journal = SqlLibrary(database), SqlJournal(database)
+    cache = settings.home / "literature"
+    arxiv = Arxiv(Web("arXiv", settings.arxiv_url, folder=cache, pause_seconds=ARXIV_PAUSE))
+    key = settings.semantic_scholar_key
+    scholar = Web(
+        SemanticScholar.name,
+        settings.semantic_scholar_url,
+        folder=cache,
+        pause_seconds=SCHOLAR_PAUSE,
+        headers={"x-api-key": key.get_secret_value()} if key else {},
+    )
+    own = TeamLiterature(library, lambda: tried_here(journal))
+    outside: list[Literature] = [SemanticScholar(scholar), arxiv] if settings.literature == "all" else []
+    return ReadingRoom(
+        model=models_of(settings)[0],
+        retrieval=Retrieval(library, embedder_of(settings)),
+        arxiv=arxiv,
+        literatures=[own, *outside],
+    )
+
+
+def embedder_of(settings: Settings) -> Embedder | None:
+    """A model of the endpoint where one is named; else the sentence model on this machine, if there is one."""
+    if settings.embeddings is None:
+        return local_embedder()
+    if settings.openai_api_key is None:
+        return None
+    key = settings.openai_api_key.get_secret_value()
+    return EndpointEmbedder(model=settings.embeddings, api_key=key, base_url=settings.openai_base_url)
 
 
 class Bot:

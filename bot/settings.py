@@ -133,6 +133,31 @@ class Settings(BaseSettings):
         _models,
         f"`{DEFAULT_MODEL}` when a key is set",
     )
+    embeddings: str | None = _variable(
+        "CONJECTURE_EMBEDDINGS",
+        "An embedding model of the same server, to find passages of papers by meaning as well as by words.",
+        "the name of a model",
+        None,
+        "the sentence model on this machine, if it is installed",
+    )
+    literature: Literal["all", "own"] = _variable(
+        "CONJECTURE_LITERATURE",
+        "Where related work is looked for. `own` asks nobody outside: only the team's papers and results.",
+        "`all` or `own`",
+        "all",
+    )
+    arxiv_url: Address = _variable(
+        "CONJECTURE_ARXIV_URL", "Where arXiv's papers and search are.", ADDRESS, "https://export.arxiv.org"
+    )
+    semantic_scholar_url: Address = _variable(
+        "CONJECTURE_SEMANTIC_SCHOLAR_URL",
+        "Where Semantic Scholar's interface is.",
+        ADDRESS,
+        "https://api.semanticscholar.org",
+    )
+    semantic_scholar_key: SecretStr | None = _variable(
+        "CONJECTURE_SEMANTIC_SCHOLAR_KEY", "A key for Semantic Scholar, which then answers more often.", "a key", None
+    )
     database_url: Annotated[SecretStr, AfterValidator(_check_database)] = _variable(
         "CONJECTURE_DATABASE_URL",
         "The database. PostgreSQL lets workers on several machines share the work.",
@@ -320,6 +345,7 @@ def _halves(set_here: Mapping[str, str]) -> Iterator[str]:
         ("SLACK_APP_TOKEN", "SLACK_BOT_TOKEN"),
         ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
         ("CONJECTURE_MODELS", "OPENAI_API_KEY"),
+        ("CONJECTURE_EMBEDDINGS", "OPENAI_API_KEY"),
     ):
         if half in set_here and other not in set_here:
             expected = _documented()[other][1]["expected"]

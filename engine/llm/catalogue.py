@@ -18,6 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from engine.llm.client import OpenAIModel
 from engine.llm.prompt import find_brief, title_key
+from engine.papers.offline import ANSWERS
 
 FOLDER = Path(__file__).parents[1] / "catalogue"
 NAME = "offline catalogue"
@@ -98,7 +99,8 @@ class CatalogueTransport(httpx.BaseTransport):
             brief = find_brief(prompt)
         except ValueError as error:
             return _refusal(400, f"{NAME}: {error}")
-        text = json.dumps(answer(brief, self._folder), ensure_ascii=False)
+        told = ANSWERS[brief["task"]](brief) if brief["task"] in ANSWERS else answer(brief, self._folder)
+        text = json.dumps(told, ensure_ascii=False)
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         answered = {
             "id": "chatcmpl-offline",

@@ -21,6 +21,7 @@ from sandbox.guest.components.kind import Kind
 
 FOLDER = Path(__file__).parents[1] / "prompts"
 STRATEGY_FILES = {Strategy.INCREMENTAL: "incremental.md", Strategy.NOVEL: "novel.md"}
+TASKS = ("hypotheses", "reading", "ideas")  # what a brief may ask for; the last two are of papers
 TITLES_TO_AVOID = 400  # the newest; more would cost more than they prevent
 
 _FENCED = re.compile(r"^```json\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
@@ -114,6 +115,6 @@ def find_brief(prompt: str) -> dict[str, Any]:
     if len(briefs) != 1:
         raise ValueError(f"expected one JSON brief in a fenced block, found {len(briefs)}")
     brief = json.loads(briefs[0])
-    if not isinstance(brief, dict) or brief.get("task") != "hypotheses":
-        raise ValueError("the brief asks for something other than hypotheses")
+    if not isinstance(brief, dict) or brief.get("task") not in TASKS:
+        raise ValueError(f"the brief asks for something other than {', '.join(TASKS)}")
     return brief

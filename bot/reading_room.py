@@ -1,0 +1,63 @@
+"""From a file, a link or pasted text to what the paper says, related work, and ideas. Knows neither Slack nor SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.llm.client import LLM
+from engine.papers.arxiv import Arxiv, arxiv_id
+from engine.papers.ideas import Ideas, propose
+from engine.papers.ingest import read_pasted, read_pdf
+from engine.papers.literature import Literature, Related, related
+from engine.papers.paper import Paper
+from engine.papers.reading import Understanding, understand
+from engine.papers.retrieval import Retrieval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """All that is known of one paper."""
+
+    paper: Paper
+    understood: Understanding
+    related: Related
+    ideas: Ideas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingRoom:
+    """Made in app.py. Every method raises PaperError, in one sentence for people."""
+
+    model: LLM
+    retrieval: Retrieval
+    arxiv: Arxiv
+    literatures: Sequence[Literature]
+
+    def paper(self, text: str = "", data: bytes | None = None, name: str = "") -> Paper:
+        """Of an attached file; else of the arXiv number in the text; else the text itself. The library keeps it."""
+        number = arxiv_id(text) if data is None else None
+        if number is not None:
+            paper = self.arxiv.paper(number)
+        elif data is None or _is_text(data, name):
+            paper = read_pasted(text if data is None else data.decode("utf-8", "replace"), name or "pasted text")
+        else:
+            paper = read_pdf(data, name)
+        self.retrieval.add(paper)
+        return paper
+
+    def read(self, paper: Paper) -> Read:
+        """A minute or less with a model, seconds without."""
+        understood = understand(paper, self.model)
+        query = " ".join([paper.title, *(keyword.text for keyword in understood.keywords[:4])])
+        found = related(self.literatures, query, leave_out=paper.title)
+        return Read(
+            paper=paper,
+            understood=understood,
+            related=found,
+            ideas=propose(paper, understood, self.model, found.works),
+        )
+
+
+def _is_text(data: bytes, name: str) -> bool:
+    return name.lower().endswith((".txt", ".md", ".tex")) and b"%PDF" not in data[:1024]
