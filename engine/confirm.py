@@ -291,17 +291,18 @@ class Confirm:
         """All about a finding; None: it is none. `metric` in words. Raises UnknownThing."""
         hypothesis = self._journal.hypothesis(hypothesis_id)
         planned, found = outcome_of(hypothesis_id, self._ledger.rounds()) or (None, None)
-        score = self._score(planned, hypothesis_id) if planned else None
+        scores = [one for one in self._journal.scores(hypothesis.request_id) if one.hypothesis_id == hypothesis_id]
+        # By the round's own seeds, not by the suite's identity, which an upgrade may have changed since.
+        score = next((one for one in scores if planned and one.seeds == planned.seeds), None)
         if planned is None or found is None or score is None or not found.finding:
             return None
-        scores = [one for one in self._journal.scores(hypothesis.request_id) if one.hypothesis_id == hypothesis_id]
         baselines = self.baseline_trials(planned.id)
         return Evidence(
             hypothesis=hypothesis,
             verdict=self._verdict(hypothesis),
             planned=planned,
             found=found,
-            screened=[one for one in scores if (one.suite, one.seeds) != (score.suite, score.seeds)],
+            screened=[one for one in scores if one is not score],
             score=score,
             baselines=baselines,
             origin=self._ledger.origin(hypothesis_id),

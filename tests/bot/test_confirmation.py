@@ -6,12 +6,14 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from live_bot import Json, Running, blocks_of, running, texts, until
 
 from engine.evaluate import Evaluator
 from engine.finding import Round
+from engine.score import Estimate
 from engine.suite import SUITES, Suite
 from sandbox.guest.components.kinds import KINDS
 
@@ -157,3 +159,22 @@ def places(live: Running, thread: str) -> list[str]:
     assert request_id
     (ranked,) = live.bot.laboratory.research.rankings(request_id)
     return [place.hypothesis.id for place in ranked.places]
+
+
+@pytest.mark.long
+def test_what_is_promising_is_tested_without_being_asked_for_up_to_the_setting(
+    small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONJECTURE_CONFIRM", "1")
+    with running(tmp_path) as live:
+        thread = live.say("@conjecture propose 2 activation functions")
+        live.finished(thread)
+        journal = live.bot.laboratory.journal
+        suite = live.bot.laboratory.evaluator.suite("activation")
+        request_id = live.finished(thread).request_id
+        for score in journal.scores(request_id or ""):
+            if score.seeds == suite.seeds:
+                journal.record_score(replace(score, effect=Estimate(value=0.3, low=0.29, high=0.31)))
+        live.ask("measure the rest", thread=thread)
+        until(lambda: answers(live, thread))
+        assert [len(one.family) for one in rounds(live) if one.asked_by is None] == [1]
