@@ -78,23 +78,26 @@ def by_words(words: str, past: Sequence[Past], kinds: Sequence[Kind]) -> Found:
     texts = [*(_of_past(one) for one in past), *(_of_known(*one) for one in known)]
     likeness = _cosines(words, texts)
     tried, published = likeness[: len(past)], likeness[len(past) :]
-    return Found(
-        by_behaviour=False,
-        searched=len(past),
-        past=tuple(
-            Similar(past=past[i], likeness=float(tried[i])) for i in _best(tried, SHOWN) if tried[i] >= LEAST_LIKENESS
-        ),
-        known=tuple(
-            SimilarKnown(
-                kind=known[i][0].name,
-                name=known[i][1].name,
-                source=cited(known[i][1]),
-                likeness=float(published[i]),
-            )
-            for i in _best(published, KNOWN_SHOWN)
-            if published[i] >= LEAST_LIKENESS
-        ),
+    alike = tuple(
+        Similar(past=past[i], likeness=float(tried[i])) for i in _best(tried, SHOWN) if tried[i] >= LEAST_LIKENESS
     )
+    named = tuple(
+        SimilarKnown(kind=kind.name, name=one.name, source=cited(one), likeness=float(published[i]))
+        for i in _best(published, KNOWN_SHOWN)
+        if published[i] >= LEAST_LIKENESS
+        for kind, one in [known[i]]
+    )
+    return Found(by_behaviour=False, searched=len(past), past=alike, known=named or _nearest_of(alike))
+
+
+def _nearest_of(alike: Sequence[Similar]) -> tuple[SimilarKnown, ...]:
+    """The published function that the most alike hypothesis behaves like, where words name none."""
+    ran = ((one.past.hypothesis.kind, one.past.verdict.novelty) for one in alike)
+    kind, novelty = next(((kind, novelty) for kind, novelty in ran if novelty), ("", None))
+    if novelty is None:
+        return ()
+    likeness = 1 - novelty.n_score
+    return (SimilarKnown(kind=kind, name=novelty.nearest, source=novelty.nearest_source, likeness=likeness),)
 
 
 def by_behaviour(kind: Kind, behaviour: Behaviour, past: Sequence[Past]) -> Found:
