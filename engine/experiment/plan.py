@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from engine.errors import PlanError, UnknownThing
@@ -92,8 +92,8 @@ class Plan:
     @property
     def digest(self) -> str:
         """Of everything that is fixed."""
-        told = {name: value for name, value in self.as_json().items() if name not in ("cost", "seeds")}
-        return hashlib.sha256(json.dumps([told, self.repeats], sort_keys=True).encode()).hexdigest()
+        told = {name: value for name, value in self.as_json().items() if name not in ("cost", "success")}
+        return hashlib.sha256(json.dumps([told, asdict(self.criterion)], sort_keys=True).encode()).hexdigest()
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -82,7 +82,7 @@ class Task:
     sources: tuple[Source, ...]
     folder: Path  # with prototype/
     entry: str = ENTRY
-    limits: RunLimits = field(default_factory=lambda: RunLimits(wall_seconds=120, memory_mib=2048, cores=2))
+    limits: RunLimits = field(default_factory=lambda: RunLimits(wall_seconds=300, memory_mib=3072, cores=2))
 
     @property
     def baseline(self) -> str:

@@ -38,10 +38,12 @@ def test_less_noise_than_the_baseline_succeeds_and_more_fails(
     better, worse = (judge(plan(), data, workspace(noise), planted) for noise in (0.2, 0.8))
     assert better.result is Result.SUCCEEDED
     assert better.improvement is not None
-    assert better.improvement.value == pytest.approx(0.3, abs=0.05)
+    assert better.improvement.value == pytest.approx(0.3, abs=0.08)
     assert better.improvement.low > 0
     assert worse.result is Result.FAILED
-    assert worse.reason.startswith("Failed: -0.2")
+    assert worse.improvement is not None
+    assert worse.improvement.value == pytest.approx(-0.3, abs=0.08)
+    assert worse.reason.startswith("Failed: -0.")
 
 
 def test_the_same_experiment_succeeds_by_a_metric_of_either_direction(

@@ -30,11 +30,13 @@ def _index(kind: object, facts: Mapping[str, Any]) -> list[str]:
     return [str(name) for name in facts.get("data", ())]
 
 
-def _block(values: Any, places: slice, dimensions: int) -> tuple[Any, range]:
-    return values, range(places.start, places.stop, places.step or 1)
+def _block(values: Any, places: Any, dimensions: int) -> tuple[Any, list[int]]:
+    if isinstance(places, slice):
+        return values, list(range(places.start, places.stop, places.step or 1))
+    return values, [int(place) for place in places]
 
 
-def _manager(blocks: tuple[tuple[Any, range], ...], axes: list[list[str]]) -> tuple[list[str], Any]:
+def _manager(blocks: tuple[tuple[Any, list[int]], ...], axes: list[list[str]]) -> tuple[list[str], Any]:
     return axes[0], blocks
 
 
