@@ -54,7 +54,6 @@ from engine.understanding import (
 from sandbox.execution import Sandbox
 from sandbox.guest.components.kinds import KINDS
 from storage.inquiries import UNFINISHED, Inquiry, SqlInquiries, State
-from storage.posts import SqlPosts
 
 REQUEST_PREFIX = "q-"
 
@@ -79,7 +78,6 @@ class Answers:
         research: Research,
         sandbox: Sandbox,
         slack: Slack,
-        posts: SqlPosts,
         digests: Digests,
         attachments: Attachments,
         own_models: OwnModels,
@@ -93,7 +91,6 @@ class Answers:
         self._research = research
         self._sandbox = sandbox
         self._slack = slack
-        self._posts = posts
         self._digests = digests
         self._attachments = attachments
         self._own_models = own_models

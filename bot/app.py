@@ -281,13 +281,34 @@ class Bot:
             conditions=lab.conditions,
             by_itself=lab.settings.confirm,
         )
-        answers = Answers(
+        answers = self._answers(client, slack, posts, schedule, confirmations)
+        jobs = Jobs(
+            answers=answers,
+            investigation=investigation,
+            confirmations=confirmations,
+            inquiries=self.inquiries,
+            rotation=lab.rotation(),
+            url=jobs_database(lab.settings),
+            executor_id=lab.home.executor_id("bot"),
+        )
+        closing.callback(jobs.close)
+        message.register(app, jobs=jobs, inquiries=self.inquiries, bot_user=bot_user)
+        buttons.register(app, jobs=jobs)
+        jobs.start()
+        schedule.start(jobs.receive_digest)
+        schedule.every_night(jobs.receive_night)
+        closing.callback(schedule.close)
+
+    def _answers(
+        self, client: WebClient, slack: Slack, posts: SqlPosts, schedule: Schedule, confirmations: Confirmations
+    ) -> Answers:
+        lab = self.laboratory
+        return Answers(
             journal=lab.journal,
             inquiries=self.inquiries,
             research=lab.research,
             sandbox=lab.sandbox,
             slack=slack,
-            posts=posts,
             digests=Digests(
                 journal=lab.journal, ledger=lab.ledger, research=lab.research, slack=slack, schedule=schedule
             ),
@@ -305,22 +326,6 @@ class Bot:
             questions=Questions(journal=lab.journal, research=lab.research, sandbox=lab.sandbox),
             conditions=lab.conditions,
         )
-        jobs = Jobs(
-            answers=answers,
-            investigation=investigation,
-            confirmations=confirmations,
-            inquiries=self.inquiries,
-            rotation=lab.rotation(),
-            url=jobs_database(lab.settings),
-            executor_id=lab.home.executor_id("bot"),
-        )
-        closing.callback(jobs.close)
-        message.register(app, jobs=jobs, inquiries=self.inquiries, bot_user=bot_user)
-        buttons.register(app, jobs=jobs)
-        jobs.start()
-        schedule.start(jobs.receive_digest)
-        schedule.every_night(jobs.receive_night)
-        closing.callback(schedule.close)
 
     def close(self) -> None:
         self._closing.close()
