@@ -42,9 +42,9 @@ def rank(
     mine = {hypothesis.id: hypothesis for hypothesis in hypotheses}
     scored = {score.hypothesis_id: score for score in scores if score.hypothesis_id in mine}
     rerun = {score.hypothesis_id: score for score in reruns}
-    rejected = [found for h in hypotheses if (found := _rejection(h, verdicts.get(h.id))) is not None]
-    named = {*scored, *(rejection.hypothesis.id for rejection in rejected)}
     known = references(kind, baselines)
+    rejected = [found for h in hypotheses if (found := _rejection(h, verdicts.get(h.id), known, originals))]
+    named = {*scored, *(rejection.hypothesis.id for rejection in rejected)}
     return Ranking(
         request_id=request_id,
         kind=kind.name,
@@ -60,11 +60,7 @@ def rank(
             for id in [place.hypothesis.id]
         ),
         references=known,
-        rejected=tuple(
-            replace(rejection, inherited=_inherited(verdicts[rejection.hypothesis.id], known, originals))
-            for rejection in rejected
-            if rejection.hypothesis.id not in scored
-        ),
+        rejected=tuple(rejection for rejection in rejected if rejection.hypothesis.id not in scored),
         not_measured=tuple(h for h in hypotheses if h.id not in named),
         best=Yardstick.of(baselines).best() if baselines else None,
         generator_faults=tuple(generator_faults),
@@ -160,7 +156,9 @@ def is_duplicate(verdict: Verdict) -> bool:
     return verdict.novelty is not None and verdict.novelty.duplicate_of is not None
 
 
-def _rejection(hypothesis: Hypothesis, verdict: Verdict | None) -> Rejection | None:
+def _rejection(
+    hypothesis: Hypothesis, verdict: Verdict | None, known: Sequence[Reference], originals: Mapping[str, Score]
+) -> Rejection | None:
     if verdict is None:
         return None
     if not verdict.accepted:
@@ -168,7 +166,8 @@ def _rejection(hypothesis: Hypothesis, verdict: Verdict | None) -> Rejection | N
         return Rejection(hypothesis=hypothesis, check=verdict.check or "unknown", reason=reason)
     if is_duplicate(verdict) and verdict.novelty is not None:
         reason = f"the same function as {verdict.novelty.duplicate_of}"
-        return Rejection(hypothesis=hypothesis, check="duplicate", reason=reason)
+        inherited = _inherited(verdict, known, originals)
+        return Rejection(hypothesis=hypothesis, check="duplicate", reason=reason, inherited=inherited)
     return None
 
 
