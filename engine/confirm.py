@@ -40,7 +40,7 @@ from sandbox.guest.components.kind import Kind
 
 PREFIX = "c-"  # of the ids of rounds
 MARGIN = 0.01
-SEEDS = 8  # of each round
+SEEDS = 24  # of each round: GELU, withheld, is about 3 % above the margin of 1 %, and eight often miss it
 FIRST_SEED = 2_000_000_000  # from here on seeds belong to confirmations: nothing else ever draws one
 PLANNING_ATTEMPTS = 100  # when others plan at the same moment
 

@@ -53,6 +53,22 @@ def register(app: App, *, jobs: Jobs) -> None:
         jobs.receive_not_now(action["action_ts"], *read_value(action["value"]), body["user"]["id"])
         ack()
 
+    def digest_off(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_digest_off(action["action_ts"], action["value"])
+        ack()
+
+    app.action(VOTE)(vote)
+    app.action(MEASURE_REST)(measure_rest)
+    app.action(STOP)(stop)
+    app.action(RETRY)(retry)
+    app.action(TRY_AS)(try_as)
+    app.action(DIGEST_OFF)(digest_off)
+    app.action(APPROVE)(approve)
+    app.action(NOT_NOW)(not_now)
+    _register_findings(app, jobs)
+
+
+def _register_findings(app: App, jobs: Jobs) -> None:
     def evaluate(ack: Ack, body: Body, action: Action) -> None:
         jobs.receive_evaluate(action["action_ts"], action["value"], body["user"]["id"])
         ack()
@@ -61,20 +77,8 @@ def register(app: App, *, jobs: Jobs) -> None:
         jobs.receive_export(action["action_ts"], action["value"])
         ack()
 
-    def digest_off(ack: Ack, body: Body, action: Action) -> None:
-        jobs.receive_digest_off(action["action_ts"], action["value"])
-        ack()
-
-    app.action(VOTE)(vote)
-    app.action(MEASURE_REST)(measure_rest)
-    app.action(STOP)(stop)
     app.action(EVALUATE_IN_FULL)(evaluate)
     app.action(EXPORT_FINDING)(export)
-    app.action(RETRY)(retry)
-    app.action(TRY_AS)(try_as)
-    app.action(DIGEST_OFF)(digest_off)
-    app.action(APPROVE)(approve)
-    app.action(NOT_NOW)(not_now)
 
 
 def place(body: Body) -> tuple[str, str, str | None]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from live_bot import Json, Running, blocks_of, running, texts, until
 
+from engine.confirm import SEEDS
 from engine.evaluate import Evaluator
 from engine.finding import Round
 from engine.score import Estimate
@@ -84,7 +85,7 @@ def test_it_was_decided_before_looking_on_seeds_of_its_own(live: Running, first:
     assert planned.closing is not None
     assert planned.planned_at < planned.closing.at
     assert min(planned.seeds) >= 2_000_000_000
-    assert len(planned.seeds) == 8
+    assert len(planned.seeds) == SEEDS
 
 
 def test_a_finding_is_told_with_where_its_gain_comes_from(live: Running, thread: str, first: Json) -> None:

@@ -27,15 +27,16 @@ from sandbox.guest.components.kinds import KINDS
 
 # --- the test, on drawn trials
 
+DRAWN = 8  # seeds
 CELLS = tuple(f"{data}/{net}" for data in ("a", "b", "c", "d") for net in ("mlp2", "mlp4", "res"))
 
 
 def drawn(rng: np.random.Generator, mean: float, *, heavy: bool = False) -> tuple[tuple[Trial, ...], tuple[Trial, ...]]:
     """Candidate and baseline: most of the noise is shared by the trials of one data set and seed."""
     mine, theirs = [], []
-    noise = {(data, seed): _noise(rng, heavy) for data in "abcd" for seed in range(SEEDS)}
+    noise = {(data, seed): _noise(rng, heavy) for data in "abcd" for seed in range(DRAWN)}
     for cell in CELLS:
-        for seed in range(SEEDS):
+        for seed in range(DRAWN):
             own = noise[cell[0], seed] + 0.2 * _noise(rng, heavy)
             difference = float(np.clip(mean + 0.02 * own, -0.9, 0.9))
             theirs.append(Trial(cell=cell, seed=seed, loss=1.0 if difference > 0 else 1 + difference, accuracy=None))
