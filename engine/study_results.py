@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from engine.calibration import Calibration, calibration, threshold
 from engine.efficiency import Efficiency, efficiency, from_samples, resampled
+from engine.learn import MINIMUM_OUTCOMES
 from engine.novelty import known_behaviours
 from engine.rank import references
 from engine.ranking import Ranking
@@ -159,6 +160,8 @@ def crossed(
     """For every pair with enough hypotheses: learned from one alone, tested on the other."""
     found = {}
     for trained_on, some in parts(learned_from).items():
+        if sum(s.screened is not None for s in some) < MINIMUM_OUTCOMES:
+            continue  # nothing would be learned: it would be the cold start under another name
         predictions = held_out_predictions(plan.kind, some, tested, group, marks)
         for tested_on, of_part in parts(tested).items():
             worth = orders(plan, of_part, predictions, group, marks)
