@@ -21,7 +21,8 @@ from engine.score import Estimate
 Reals = NDArray[np.float64]
 
 Z90 = 1.6448536269514722  # standard normal quantile of 95 %
-PRIOR_COUNT = 4.0  # as if so many effects, half of them negative, had been seen besides: steadies small rounds
+PRIOR_COUNT = 4.0  # as if at least so many effects, half of them negative, had been seen besides: steadies small rounds
+PRIOR_SHARE = 0.25  # of a large round: with fewer its top shrinks too far (benchmarks/coverage.py)
 NARROWEST = 0.5  # width of the narrowest component, in median errors
 EM_STEPS = 200
 BISECTIONS = 50
@@ -77,12 +78,13 @@ def _density(mixture: _Mixture, found: Reals, error: Reals) -> Reals:
 
 
 def _fit(density: Reals) -> Reals:
-    """Weights of the components by EM, with PRIOR_COUNT effects added, spread evenly."""
-    components = density.shape[1]
+    """Weights of the components by EM, with the prior's effects added, spread evenly."""
+    effects, components = density.shape
+    prior = max(PRIOR_COUNT, PRIOR_SHARE * effects)
     weights = np.full(components, 1 / components)
     for _ in range(EM_STEPS):
         each = density * weights
-        counts = (each / each.sum(1, keepdims=True)).sum(0) + PRIOR_COUNT / components
+        counts = (each / each.sum(1, keepdims=True)).sum(0) + prior / components
         weights = counts / counts.sum()
     return weights
 

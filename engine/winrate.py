@@ -38,8 +38,8 @@ Losses = NDArray[np.float64]
 
 TIE = 1e-4  # relative; batching alone changes a loss by up to 1e-5
 Z90 = 1.6448536269514722  # standard normal quantile of 95 %
-ARMS_DIFFER = 1.2  # some arms' B-WR scatter more than the average baseline's, and more of these stand on top
-LEAST_EFFECT_SCATTER = 1.3  # ten arms on eight seeds often show too little; with this, intervals cover
+ARMS_DIFFER = 1.5  # some arms' B-WR scatter more than the average baseline's, and more of these stand on top
+LEAST_EFFECT_SCATTER = 1.0  # ten arms on eight seeds often show too little; with this, intervals cover
 NORMAL_DEVIATION = 1.4826  # standard deviation of a normal sample over its median absolute deviation
 LEAST_SCATTER = 1e-3
 LEAST_EFFECT_ERROR = TIE  # an effect's standard error is never below what a tie allows
