@@ -5,6 +5,7 @@ Every word has a hidden worth. What is predicted follows from the words of a tex
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,14 +48,14 @@ def paired_texts() -> Data:
     return _facts("invented-pairs", columns, scores, "score", ("spearman", "pearson", "rmse", "mae"))
 
 
-def source(data: Data) -> Source:
+def source(name: str, make: Callable[[], Data]) -> Source:
     return Source(
-        name=data.name,
-        title=f"{data.name.replace('-', ' ')}, made up",
+        name=name,
+        title=f"{name.replace('-', ' ').capitalize()}: words with a hidden worth",
         licence=LICENCE,
         provenance=PROVENANCE,
         needs="nothing",
-        load=lambda home: data,
+        load=lambda home: make(),
         invented=True,
     )
 

@@ -24,7 +24,7 @@ from sandbox.workspace import Expected, Run, Workspace, WorkspaceSandbox
 
 pytestmark = pytest.mark.long
 
-ORIGINAL = 0.881  # Pearson's r of VADER on tweets, Hutto and Gilbert 2014, table 4
+ORIGINAL = 0.881  # Pearson's r of VADER on tweets, Hutto and Gilbert 2014, pages 1 and 7
 MEASURED = 0.872  # the same of the published package, version 3.3.2
 SCORER = """
 import argparse, csv
@@ -123,7 +123,7 @@ def test_the_paper_as_an_experiment_is_judged_reported_bundled_and_reproduced(
     assert judgement.result is Result.SUCCEEDED, judgement.reason
     assert judgement.value is not None
     assert judgement.value.value == pytest.approx(MEASURED, abs=0.02)
-    numbers = {**judgement.numbers, "the paper, table 4": ORIGINAL}
+    numbers = {**judgement.numbers, "the paper, page 7": ORIGINAL}
     report = (
         f"VADER's scores correlate with people's at {judgement.value.value:.3f}; the paper says {ORIGINAL}. "
         "A larger model would reach 0.953."

@@ -76,7 +76,7 @@ TASK = Task(
             needs=f"{VADER.pinned} (2.4 MB)",
             load=vader_tweets,
         ),
-        invented.source(invented.scored_texts()),
+        invented.source("invented-scores", invented.scored_texts),
         ELLIPSE,
     ),
     folder=Path(__file__).parent,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from engine.errors import TaskDataError
 from engine.experiment.packages import DebianPackage
@@ -60,6 +59,8 @@ def _idx(path: Path, header: int) -> Any:
 
 def digits(home: Path) -> Data:
     """8 x 8 grey images of digits."""
+    from sklearn.datasets import load_digits
+
     found = load_digits()
     return Data(
         name="digits",

