@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import root  # noqa: F401
 from trials import Arms, Bench, trials_of, yardstick
 from validity import KEPT, hypotheses, say
 

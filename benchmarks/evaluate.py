@@ -28,6 +28,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
+import root  # noqa: F401
 import torch
 from ways import Plan, Untrained, Work, batched, plan_of, python_each, sandboxed, sequential
 

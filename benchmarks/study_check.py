@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import root  # noqa: F401
 from mutants import mutants
 
 import engine

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import root  # noqa: F401
 from mutants import mutants
 from numpy.typing import NDArray
 from scipy.stats import rankdata

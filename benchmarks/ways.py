@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+import root  # noqa: F401
 import torch
 
 from engine.heldout import best_factor, score, tried

@@ -38,9 +38,9 @@ def test_the_speed_of_evaluation_is_told_as_json() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_the_cost_of_isolation_is_told_as_json() -> None:
-    isolation = BENCHMARK.with_name("isolation.py")
+    command = BENCHMARK.with_name("sandbox.py")
     arguments = ["--json", "--hypotheses", "1", "--starts", "3", "--split", "activation"]
-    done = subprocess.run([sys.executable, str(isolation), *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, str(command), *arguments], capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     rates = told["hypotheses_per_second"]
     assert {"in_process", "python_each", told["warm"]} <= rates.keys()

@@ -1,6 +1,6 @@
 """What isolation costs: ways that take turns on the same hypotheses of the catalogue, from none to a container each.
 
-    python benchmarks/isolation.py [--json] [--hypotheses N] [--starts N] [--split KIND]... [--no-split]
+    python benchmarks/sandbox.py [--json] [--hypotheses N] [--starts N] [--split KIND]... [--no-split]
 
 in_process           no isolation at all: two processes that are warm. The limit.
 docker               the warm sandbox, a fork a hypothesis
@@ -31,6 +31,7 @@ from contextlib import ExitStack
 from statistics import median
 from typing import Any
 
+import root  # noqa: F401
 import torch
 from evaluate import AT_ONCE, TURN, Way, each, one_turn, processes, processor, say, trainable
 from ways import Work, batched, plan_of, python_each, sandboxed
