@@ -11,7 +11,7 @@ from engine.journal import Journal
 from engine.llm.client import LLM
 from engine.request import Strategy
 from engine.study import Watch, request_of
-from engine.study_sources import Source, spread
+from engine.study_sources import Source
 from sandbox.guest.components.kind import Kind
 
 CATALOGUE = "catalogue"  # the offline catalogue's name as a source
@@ -31,7 +31,9 @@ def generated(
     watch: Watch,
     stopped: Callable[[], bool],
 ) -> Source:
-    """`count` hypotheses, half of each strategy; of the catalogue all, or `count` evenly spread over it.
+    """All that are kept of it, after asking for what is missing to `count`, half of each strategy.
+
+    The catalogue is asked for all it has.
 
     `costs` is a file of one JSON document a call. Raises GeneratorError when the model cannot be asked at all.
     """
@@ -55,11 +57,10 @@ def generated(
             if name != CATALOGUE:
                 faults += answer.faults
             exhausted = answer.exhausted or not answer.hypotheses
-    found = journal.hypotheses(request.id)
     tokens, seconds = _spent(costs, request.id)
     return Source(
         name=name,
-        hypotheses=tuple(spread(found, count)),
+        hypotheses=tuple(journal.hypotheses(request.id)),
         faults=tuple(dict.fromkeys(faults)),
         seconds=seconds,
         prompt_tokens=tokens[0],
