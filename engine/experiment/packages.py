@@ -139,10 +139,10 @@ def _run(command: list[str], work: Path, name: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise TaskDataError(f"{name} was not fetched within {SECONDS} s. {advice}.") from error
     if ended.returncode:
-        lines = [line.strip() for line in ended.stderr.splitlines() if "error" in line.lower() or line.startswith("E:")]
-        raise TaskDataError(
-            f"{name} cannot be fetched: {(lines or ended.stderr.splitlines()[-1:] or ['no reason given'])[0][:200]}. {advice}."
-        )
+        lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+        faults = [line for line in lines if "error" in line.lower() or line.startswith("E:")]
+        reason = (faults or lines[-1:] or ["no reason given"])[0]
+        raise TaskDataError(f"{name} cannot be fetched: {reason[:200]}. {advice}.")
 
 
 def _member(packed: tarfile.TarFile, name: str) -> bytes:
