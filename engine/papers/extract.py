@@ -129,6 +129,8 @@ def _claim_weight(one: _Said) -> float:
     if not results or _OF_OTHERS.search(one.section) or _NO_RESULT.match(one.text):
         return 0.0
     strong = _STRONG.search(one.text)
+    if _CITATION.search(one.text) and not _OWN.search(one.text):  # what others found
+        return 0.0
     weight = min(len(results), 2) * 0.5 + (1.5 if strong else 0) + (1 if _OWN.search(one.text) else 0)
     weight += (2 + 0.5 * min(len(stated), 2)) if stated else 0
     weight += 1 if _FOR_RESULTS.search(one.section) else 0

@@ -44,6 +44,8 @@ def front_of(lines: Sequence[Line], body_size: float) -> Front:
     top = [line for line in lines[:SEARCHED] if line.page == lines[0].page]
     end = next((i for i, line in enumerate(top) if i and _ENDS.match(line.text)), None)
     start, stop = _title(top[:end] if end else top)
+    if top[start].text.endswith(".") and top[start].size <= body_size:  # a page that begins with running text
+        return Front(title="", authors=(), lines=0)
     title = " ".join(line.text for line in top[start:stop]).replace("\t", " ")[:LONGEST_TITLE]
     below = top[stop : end if end is not None else _body_start(top, stop, body_size)]
     return Front(title=" ".join(title.split()), authors=_authors(below), lines=stop + len(below))

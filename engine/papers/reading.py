@@ -198,15 +198,15 @@ def _quotes(paper: Paper, told: object) -> tuple[tuple[Quote, ...], int]:
 
 def located(paper: Paper, quote: str) -> Sentence | None:
     """The sentence of the paper in which a quotation begins; None when the paper does not say it."""
-    wanted = _letters(quote)
+    wanted = letters(quote)
     if len(wanted) < 12:
         return None
     for index, sentence in enumerate(paper.sentences):
-        here = _letters(sentence.text)
+        here = letters(sentence.text)
         if wanted in here:
             return sentence
         if here and wanted.startswith(here[:12]) and wanted.startswith(here):
-            following = "".join(_letters(one.text) for one in paper.sentences[index : index + 4])
+            following = "".join(letters(one.text) for one in paper.sentences[index : index + 4])
             if following.startswith(wanted):
                 return sentence
     return None
@@ -217,9 +217,9 @@ def _terms(paper: Paper, told: object) -> tuple[Quote, ...]:
     found: dict[str, Quote] = {}
     for item in told if isinstance(told, list) else ():
         term = _text(item)
-        wanted = _letters(term)
-        page = next((one.page for one in paper.sentences if wanted in _letters(one.text)), None) if wanted else None
-        if page is None and wanted and wanted in _letters(paper.title):
+        wanted = letters(term)
+        page = next((one.page for one in paper.sentences if wanted in letters(one.text)), None) if wanted else None
+        if page is None and wanted and wanted in letters(paper.title):
             page = 1
         if page is not None:
             found.setdefault(wanted, Quote(text=term, page=page))
@@ -235,7 +235,7 @@ def _nearest(paper: Paper, text: str) -> int:
     return paper.sentences[shared.index(max(shared))].page if shared else 1
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
     """Without spaces, hyphens and quotation marks: what a copy may change."""
     return re.sub(r"[\W_]+", "", text.lower())
 
