@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.papers.paper import Paper, Sentence
 
-WORDS = 120  # a passage is closed once it has as many; chosen by benchmarks/retrieval.py over 60, 120 and 240
+WORDS = 120  # a passage is closed once it has as many; benchmarks/retrieval.py tries others
 LONGEST = 3_000  # characters; a table that was read as one sentence is cut here
 
 
