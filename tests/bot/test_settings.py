@@ -76,6 +76,11 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "CONJECTURE_EXPLORATION": "0.2",
         "CONJECTURE_NOVEL_SHARE": "0.3",
         "CONJECTURE_VOTE_WEIGHT": "0",
+        "CONJECTURE_EMBEDDINGS": "text-embedding-3-small",
+        "CONJECTURE_LITERATURE": "own",
+        "CONJECTURE_ARXIV_URL": "http://127.0.0.1:1",
+        "CONJECTURE_SEMANTIC_SCHOLAR_URL": "http://127.0.0.1:2",
+        "CONJECTURE_SEMANTIC_SCHOLAR_KEY": "key",
     }
     assert set(given) == READ
     unset = read_settings()
