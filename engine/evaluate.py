@@ -15,6 +15,7 @@ from threading import Lock
 import structlog
 
 from engine.errors import EngineError
+from engine.executions import tier_of, together
 from engine.heldout import best_factor
 from engine.hypothesis import Hypothesis
 from engine.journal import Journal, epoch_at
@@ -28,11 +29,11 @@ from sandbox.execution import Execution, Limits, Outcome, Sandbox, Task
 from sandbox.guest import nets
 from sandbox.guest.components.kind import Kind, Known
 from sandbox.guest.components.kinds import KINDS
-from sandbox.guest.tiers import Tier
 
 SECONDS_PER_SEED = 60.0  # limit of a screening: a hundred times what a plain activation takes, for busy machines
 LONGEST_SECONDS = 900.0  # limit of any training
 SPLIT_LONGER = 4.0  # times the limits, in split process
+SEEDS_AT_ONCE = 8  # in one job: more would take more memory than a job has
 POLL_SECONDS = 0.25  # how soon a running candidate is killed after "stop"
 KEPT_PACKS = 24  # the latest used: one is a few MB
 
@@ -209,7 +210,7 @@ class Evaluator:
 
         Of the replicas of each layer the seeds are in turns. Empty where it did not train. Raises SandboxError.
         """
-        execution = self._run(kind, suite, source, seeds, suite.grid[:1], tag, learned=True)
+        execution = self._job(kind, suite, source, seeds, suite.grid[:1], tag, learned=True)
         told = execution.values.get("learned")  # written by the guest
         layers = told if execution.outcome is Outcome.FINISHED and isinstance(told, list) else []
         return [[value for value in layer if isinstance(value, float)] for layer in layers if isinstance(layer, list)]
@@ -218,8 +219,8 @@ class Evaluator:
         self, suite: AnySuite, hypothesis: Hypothesis, trained: _Trained, seeds: tuple[int, ...], yardstick: Yardstick
     ) -> Score | Verdict:
         execution = trained.execution
-        tier = execution.values.get("tier")
-        if execution.outcome is Outcome.FINISHED and tier not in list(Tier):
+        tier = tier_of(execution)
+        if execution.outcome is Outcome.FINISHED and tier is None:
             return _failed(
                 hypothesis, execution, Outcome.REJECTED, "reply", "its reply does not say how it was trained"
             )
@@ -260,6 +261,28 @@ class Evaluator:
         return _Trained(execution=execution, factor=factor, grid=grid)
 
     def _run(
+        self,
+        kind: str,
+        suite: AnySuite,
+        source: bytes,
+        seeds: tuple[int, ...],
+        factors: tuple[float, ...],
+        tag: str,
+        *,
+        split: bool = False,
+    ) -> Execution:
+        """Train on all seeds, some at a time; the first job that does not finish is the answer."""
+        if not isinstance(suite, Suite) or len(seeds) <= SEEDS_AT_ONCE:
+            return self._job(kind, suite, source, seeds, factors, tag, split=split)
+        parts = [seeds[start : start + SEEDS_AT_ONCE] for start in range(0, len(seeds), SEEDS_AT_ONCE)]
+        done: list[Execution] = []
+        for part in parts:
+            done.append(self._job(kind, suite, source, part, factors, tag, split=split))
+            if done[-1].outcome is not Outcome.FINISHED:
+                return done[-1]
+        return together(done, [len(part) for part in parts], len(factors))
+
+    def _job(
         self,
         kind: str,
         suite: AnySuite,

@@ -316,6 +316,17 @@ def test_fresh_seeds_are_measured_against_baselines_on_the_same_seeds(prepared: 
     assert {trials.seeds for trials in kept} == {fresh, SELECTION_SEEDS}
 
 
+def test_many_seeds_are_trained_some_at_a_time_and_count_as_if_together(prepared: MemoryJournal) -> None:
+    by = evaluator(HereSandbox(), copy_of(prepared), suite=replace(SUITE, grid=(1.0, 3.0)))
+    many = tuple(range(20, 30))
+    losses = [
+        {(trial.cell, trial.seed): trial.loss for score in measured(by, SILU, seeds=seeds) for trial in score.trials}  # type: ignore[union-attr]
+        for seeds in (many, many[:4], many[4:])
+    ]
+    assert list(losses[0]) == [(cell, seed) for cell in dict.fromkeys(c for c, _ in losses[0]) for seed in many]
+    assert losses[0] == pytest.approx({**losses[1], **losses[2]})
+
+
 def test_before_anything_is_prepared_there_are_no_baselines_to_show() -> None:
     assert evaluator(HereSandbox()).baseline_trials("activation", SEEDS) == []
 
