@@ -26,6 +26,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_unconfigure() -> None:
-    """A thread that never ends would keep the process for ever after its last test: show where it waits, and fail."""
-    faulthandler.dump_traceback_later(SECONDS_TO_END, exit=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A thread that never ends would keep the process for ever after its last test: show where it waits, and fail.
+
+    A worker beside others is ended by the process that gives out the tests; it may wait long for them to finish.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(SECONDS_TO_END, exit=True)

@@ -98,12 +98,13 @@ def test_b_wr_can_be_recomputed_of_a_kind_whose_arms_take_the_best_of_a_grid(exp
 def test_the_effect_can_be_recomputed(exported: Json) -> None:
     chosen = {run["baseline"]: losses(run) for run in baselines(exported, exported["selection_seeds"])}
 
-    def best_in(cell: str) -> str:
-        return min(chosen, key=lambda name: mean(loss for (c, _), loss in chosen[name].items() if c == cell))
+    def b_wr(name: str) -> float:
+        return mean(win(chosen[name][t], other[t]) for n, other in chosen.items() if n != name for t in other)
 
+    best = max(chosen, key=b_wr)
     for score in scores(exported):
         others = {run["baseline"]: losses(run) for run in baselines(exported, score["seeds"])}
-        pairs = [(others[best_in(cell)][cell, seed], loss) for (cell, seed), loss in losses(score).items()]
+        pairs = [(others[best][trial], loss) for trial, loss in losses(score).items()]
         assert score["effect"]["value"] == pytest.approx(median((b - c) / max(b, c) for b, c in pairs))
 
 

@@ -17,6 +17,7 @@ TASK = Task(action="script", kind="", source=b"", limits=Limits())
 CHECKS = {
     "time limit": "60 seconds",
     "memory limit": "1024 MiB",
+    "device memory limit": "the GPU's memory",
     "process limit": "32",
     "disk limit": "32 MiB",
     "output limit": "1,048,576 bytes",
