@@ -14,6 +14,7 @@ import openai
 from openai.types.chat import ChatCompletion
 
 from engine.errors import GeneratorError
+from engine.llm.calling import Call, Tool, call_schema, messages_sent, tools_sent
 
 OPENAI_URL = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
@@ -21,8 +22,9 @@ CONNECT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    call: Call | None = None  # of an assistant: what it asked for; of a tool: what this answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Completion:
     completion_tokens: int | None
     seconds: float  # wall time, the client's retries included
     cut: bool = False  # the answer ended at the length limit
+    calls: tuple[Call, ...] = ()  # of the tools it was offered; not those that it wrote into the text
 
 
 class LLM(Protocol):
@@ -48,10 +51,13 @@ class LLM(Protocol):
         messages: Sequence[Message],
         *,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Tool] = (),
         max_tokens: int = 4096,
         temperature: float = 1.0,
     ) -> Completion:
         """Ask. `schema` is a JSON schema for the answer; an endpoint that cannot enforce it is asked without.
+
+        An endpoint that knows no tools is asked for a call as JSON in the text instead: see `calling.read_call`.
 
         Raises GeneratorError, which names the model and the address and says what to do.
         """
@@ -65,12 +71,16 @@ class _Dialect:
     structure: Literal["json_schema", "json_object", "none"] = "json_schema"
     limit: Literal["max_tokens", "max_completion_tokens", "none"] = "max_tokens"
     temperature: bool = True
+    tools: bool = True
 
-    def simpler(self, error: openai.APIStatusError, structured: bool) -> _Dialect | None:
+    def simpler(self, error: openai.APIStatusError, structured: bool, offered: bool) -> _Dialect | None:
         """What to try after a refusal; None when nothing that was asked for could be its cause."""
+        said = str(error.message).lower()
+        about_tools = offered and any(word in said for word in ("tool", "function", "template", "jinja"))
+        if about_tools and error.status_code in (404, 500, 501):
+            return replace(self, tools=False)
         if error.status_code not in (400, 415, 422) and not (structured and error.status_code in (500, 501)):
             return None
-        said = str(error.message).lower()
         if self.limit == "max_tokens" and "max_completion_tokens" in said:
             return replace(self, limit="max_completion_tokens")
         if self.limit != "none" and ("max_tokens" in said or "max_completion_tokens" in said):
@@ -80,7 +90,7 @@ class _Dialect:
         if structured and self.structure != "none":
             # llama-cpp answers 500 to json_schema and takes a bare `schema` beside json_object instead.
             return replace(self, structure="json_object" if self.structure == "json_schema" else "none")
-        return None
+        return replace(self, tools=False) if offered else None
 
 
 class OpenAIModel:
@@ -122,23 +132,25 @@ class OpenAIModel:
         messages: Sequence[Message],
         *,
         schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Tool] = (),
         max_tokens: int = 4096,
         temperature: float = 1.0,
     ) -> Completion:
         started = time.monotonic()
         dialect, first = self._dialect, None
         while True:
-            asked = _parameters(dialect, schema, max_tokens, temperature)
+            asked = _parameters(dialect, schema, tools, max_tokens, temperature)
+            sent = messages_sent(((m.role, m.content, m.call) for m in messages), tools, native=dialect.tools)
             try:
                 answer = self._client.chat.completions.create(
                     model=self.model,
-                    messages=[{"role": m.role, "content": m.content} for m in messages],  # type: ignore[misc]
+                    messages=sent,  # type: ignore[arg-type]
                     **asked,
                 )
                 break
             except openai.APIStatusError as error:
                 first = first or error
-                simpler = dialect.simpler(error, structured="response_format" in asked)
+                simpler = dialect.simpler(error, "response_format" in asked, offered="tools" in asked)
                 if simpler is None:
                     raise GeneratorError(self._explain(first)) from None
                 dialect = simpler
@@ -169,6 +181,7 @@ class OpenAIModel:
             completion_tokens=usage.completion_tokens if usage else None,
             seconds=seconds,
             cut=choice.finish_reason == "length",
+            calls=_calls(choice.message),
         )
 
     def _explain(self, error: Exception) -> str:
@@ -204,14 +217,31 @@ class OpenAIModel:
         return text if len(text) <= 200 else text[:199] + "…"
 
 
+def _calls(message: Any) -> tuple[Call, ...]:
+    found = []
+    for number, call in enumerate((message.tool_calls if message else None) or ()):
+        function = getattr(call, "function", None)
+        if function is not None and isinstance(function.name, str):
+            found.append(Call(tool=function.name, arguments=function.arguments or "{}", id=call.id or f"call-{number}"))
+    return tuple(found)
+
+
 def _parameters(
-    dialect: _Dialect, schema: Mapping[str, Any] | None, max_tokens: int, temperature: float
+    dialect: _Dialect,
+    schema: Mapping[str, Any] | None,
+    tools: Sequence[Tool],
+    max_tokens: int,
+    temperature: float,
 ) -> dict[str, Any]:
     asked: dict[str, Any] = {} if dialect.limit == "none" else {dialect.limit: max_tokens}
     if dialect.temperature:
         asked["temperature"] = temperature
+    if tools and dialect.tools:
+        asked["tools"] = tools_sent(tools)
+    elif tools:
+        schema = call_schema(tools)
     if schema is not None and dialect.structure == "json_schema":
-        described = {"name": "answer", "strict": True, "schema": dict(schema)}
+        described = {"name": "answer", "strict": not tools, "schema": dict(schema)}
         asked["response_format"] = {"type": "json_schema", "json_schema": described}
     elif schema is not None and dialect.structure == "json_object":
         asked["response_format"] = {"type": "json_object", "schema": dict(schema)}

@@ -1,4 +1,7 @@
-"""Writes the golden files of test_prompt.py anew: `python tests/engine/golden/write.py`, then read the diff."""
+"""Writes the golden files of test_prompt.py and experiment/test_conversation.py anew.
+
+`python tests/engine/golden/write.py`, then read the diff.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[2])]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "experiment"), str(HERE.parents[2])]
 
 if __name__ == "__main__":
+    import test_conversation
     from test_prompt import CASES, rendered
 
-    for case in CASES:
-        (HERE / case).write_text(rendered(case), encoding="utf-8")
+    texts = {case: rendered(case) for case in CASES} | {test_conversation.GOLDEN.name: test_conversation.rendered()}
+    for case, text in texts.items():
+        (HERE / case).write_text(text, encoding="utf-8")
         print(f"wrote {HERE / case}")
