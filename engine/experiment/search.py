@@ -17,6 +17,7 @@ from engine.llm.catalogue import entries
 from sandbox.guest.components.kinds import KINDS
 
 FOUND = 5
+PROBE_SECONDS = 5.0
 MOST_CODE = 6_000  # characters of one result
 
 
@@ -61,12 +62,14 @@ class HubSearch:
         except ImportError:
             return [{"hub": "huggingface_hub is not installed, so the hub was not asked"}]
         errors = importlib.import_module("huggingface_hub.errors")
-        httpx = importlib.import_module("httpx")
+        session = importlib.import_module("huggingface_hub.utils").get_session()
+        faults = importlib.import_module(type(session).__module__.partition(".")[0]).HTTPError  # of its own httpx
         try:
             api = hub.HfApi(endpoint=self._endpoint, token=False)
+            session.head(api.endpoint, timeout=PROBE_SECONDS)  # the call itself tries again for half a minute
             ask = api.list_models if what == "models" else api.list_datasets
             found = list(ask(search=query, limit=FOUND))
-        except (errors.HfHubHTTPError, httpx.HTTPError, OSError, ValueError) as error:
+        except (errors.HfHubHTTPError, faults, OSError, ValueError) as error:
             return [{"hub": f"the hub cannot be asked ({type(error).__name__}): only what lies here was searched"}]
         kind = "a model" if what == "models" else "a data set"
         return [{"hub": one.id, "is": f"{kind} on the hub; not available in the sandbox"} for one in found]

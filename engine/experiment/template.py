@@ -128,7 +128,7 @@ def _set(source: str, setting: Setting) -> str | None:
     if not places and len(owners) == 1:
         whole = ast.get_source_segment(source, owners[0]) or ""
         inside = whole[:-1].rstrip()
-        comma = "" if inside.endswith((",", "(")) else ", "
+        comma = {"(": "", ",": " "}.get(inside[-1], ", ")
         return _replaced(source, owners[0], f"{inside}{comma}{setting.name}={value})")
     return None
 

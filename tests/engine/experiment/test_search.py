@@ -38,6 +38,10 @@ def hub() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(wanted)
 
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
         def log_message(self, format: str, *args: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
