@@ -32,7 +32,7 @@ test: setup .venv/.tools  ## the default suite, under ten minutes on two cores
 	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not study"
 
 test-long: setup .venv/.tools  ## soaks and kill series
-	$(BIN)/pytest -m long --timeout 3000
+	$(BIN)/pytest -n 2 --dist loadfile -m long --timeout 3000
 
 test-study: setup .venv/.tools  ## stack against sequential over the whole catalogue, coverage of trained arms: an hour
 	$(BIN)/pytest -m study --timeout 7200
