@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from typing import assert_never
 
 from bot.attachments import Attachments
@@ -12,6 +11,7 @@ from bot.confirmations import Confirmations
 from bot.digests import Digests
 from bot.investigation import asked
 from bot.own_models import OwnModels
+from bot.papers import Papers
 from bot.questions import Questions
 from bot.slack import Slack
 from bot.views import refusal
@@ -23,6 +23,7 @@ from bot.views.stopped import stopping
 from bot.views.understood import subject
 from bot.views.which_kind import guessed_kind, several_kinds, which_kind
 from bot.votes import Votes
+from bot.work import Next, Work
 from engine.component_plot import reference_drawing
 from engine.guess import guessed_kinds
 from engine.journal import Journal
@@ -58,17 +59,6 @@ from storage.inquiries import UNFINISHED, Inquiry, SqlInquiries, State
 REQUEST_PREFIX = "q-"
 
 
-class Work(StrEnum):
-    """What an answer sets going. The values are the names of workflows in jobs.py."""
-
-    RESEARCH = "research"
-    REST = "rest"
-    CONFIRM = "confirm"
-
-
-Next = tuple[Work, list[object]] | None  # the workflow to enqueue and its arguments; JSON
-
-
 class Answers:
     def __init__(
         self,
@@ -84,6 +74,7 @@ class Answers:
         confirmations: Confirmations,
         votes: Votes,
         questions: Questions,
+        papers: Papers,
         conditions: Callable[[str, str], Conditions],
     ) -> None:
         self._journal = journal
@@ -98,15 +89,20 @@ class Answers:
         self._conditions = conditions
         self._votes = votes
         self._questions = questions
+        self._papers = papers
 
     def answer(self, inquiry_id: str) -> Next:
         """Answer at once what can be, and say what else is to be done."""
         inquiry = self._inquiries.get(inquiry_id)
         papers, modules = self._attachments.keep(inquiry)
-        for name in papers:
-            self._reply(inquiry, f"paper/{name}", refusal.paper_stored(name))
         own = self._own_models.names()
         meant = understand(inquiry.text, KINDS, attached=bool(modules), chance=inquiry.id, suites=own)
+        if self._papers.take(inquiry, papers, meant) and not modules:
+            return self._answered(inquiry)
+        steered, then = (False, None) if modules else self._papers.steer(inquiry, self._thread(inquiry), meant)
+        if steered:
+            self._answered(inquiry)
+            return then
         asks = isinstance(meant, TryFile | HaveWeTried)
         modules = modules or self._attachments.pasted(inquiry.text, any_code=asks)
         if isinstance(meant, HaveWeTried):
@@ -114,8 +110,6 @@ class Answers:
             return self._answered(inquiry)
         if modules:
             return self._try(inquiry, self._kind_of(inquiry, meant, modules), modules)
-        if papers and not isinstance(meant, Propose):
-            return self._answered(inquiry)
         return self._answer(inquiry, meant)
 
     def _answer(self, inquiry: Inquiry, meant: Understanding) -> Next:
@@ -258,15 +252,21 @@ class Answers:
 
     # --- stop
 
-    def stop(self, wanted: str) -> None:
-        """End a request: nothing new is started, and what runs is killed. Its own workflow says what was finished."""
+    def stop(self, wanted: str, person: str, occasion: str) -> None:
+        """End a request, a reading or an experiment: nothing new is started, and what runs is killed. The workflow of
+        a request or a reading says what was finished. occasion: of the click or the message, so that it counts once.
+        """
+        if self._papers.stop(wanted, person, occasion):
+            return
         self._journal.stop(wanted)
         self._sandbox.kill(wanted)
 
     def _stop_thread(self, inquiry: Inquiry) -> None:
-        at_work = [*self._at_work(inquiry), *self._confirmations.at_work(self._requests(inquiry))]
+        thread = self._thread(inquiry)
+        confirming = self._confirmations.at_work(self._requests(inquiry))
+        at_work = [*self._at_work(inquiry), *confirming, *self._papers.at_work(thread)]
         for wanted in at_work:
-            self.stop(wanted)
+            self.stop(wanted, inquiry.person, inquiry.id)
             self._reply(inquiry, f"stopping/{wanted}", stopping(request_id=wanted))
         if not at_work:
             self._reply(inquiry, "answer", refusal.nothing_to_stop())

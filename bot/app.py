@@ -1,4 +1,4 @@
-"""The only place where things are built and wired together."""
+"""The only place where things are built and wired together; what threads of papers need in paper_wiring.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from slack_bolt import App
@@ -22,6 +23,8 @@ from bot.investigation import Investigation
 from bot.jobs import Jobs
 from bot.listeners import buttons, message
 from bot.own_models import OwnModels
+from bot.paper_wiring import papers_on
+from bot.papers import Papers
 from bot.past import tried_here
 from bot.questions import Questions
 from bot.reading_room import ReadingRoom
@@ -281,11 +284,13 @@ class Bot:
             conditions=lab.conditions,
             by_itself=lab.settings.confirm,
         )
-        answers = self._answers(client, slack, posts, schedule, confirmations)
+        papers = self._papers(slack, closing.enter_context(ExitStack()))
+        answers = self._answers(client, slack, posts, schedule, confirmations, papers)
         jobs = Jobs(
             answers=answers,
             investigation=investigation,
             confirmations=confirmations,
+            papers=papers,
             inquiries=self.inquiries,
             rotation=lab.rotation(),
             url=jobs_database(lab.settings),
@@ -299,8 +304,28 @@ class Bot:
         schedule.every_night(jobs.receive_night)
         closing.callback(schedule.close)
 
+    def _papers(self, slack: Slack, closing: ExitStack) -> Papers:
+        """`closing`: closed after the jobs, so that what they run does not lose its sandbox."""
+        lab = self.laboratory
+        return papers_on(
+            lab.settings,
+            lab.database,
+            room=reading_room_on(lab.settings, lab.database),
+            workspaces=partial(workspaces_of, lab.settings),
+            inquiries=self.inquiries,
+            research=lab.research,
+            slack=slack,
+            closing=closing,
+        )
+
     def _answers(
-        self, client: WebClient, slack: Slack, posts: SqlPosts, schedule: Schedule, confirmations: Confirmations
+        self,
+        client: WebClient,
+        slack: Slack,
+        posts: SqlPosts,
+        schedule: Schedule,
+        confirmations: Confirmations,
+        papers: Papers,
     ) -> Answers:
         lab = self.laboratory
         return Answers(
@@ -323,6 +348,7 @@ class Bot:
             ),
             confirmations=confirmations,
             votes=Votes(journal=lab.journal, research=lab.research, slack=slack, posts=posts),
+            papers=papers,
             questions=Questions(journal=lab.journal, research=lab.research, sandbox=lab.sandbox),
             conditions=lab.conditions,
         )

@@ -13,10 +13,14 @@ from typing import Any
 import structlog
 from dbos import DBOS, SetWorkflowID
 
-from bot.answers import REQUEST_PREFIX, Answers, Next, Work
+from bot.answers import REQUEST_PREFIX, Answers
 from bot.confirmations import Confirmations
+from bot.experiments import EXPERIMENT_PREFIX, MORE, REPORT
 from bot.faults import explain
 from bot.investigation import Investigation
+from bot.papers import Papers
+from bot.readings import READING_PREFIX
+from bot.work import Next, Work
 from engine.confirm import PREFIX as ROUND_PREFIX
 from engine.research import BATCH, MEASURED_AT_ONCE
 from engine.rotation import Rotation
@@ -24,10 +28,12 @@ from sandbox.errors import SandboxError
 from storage.inquiries import Inquiry, SqlInquiries, State
 
 APPLICATION_VERSION = (
-    "3"  # raise it when the order of steps changes: pending workflows of another version are not resumed
+    "4"  # raise it when the order of steps changes: pending workflows of another version are not resumed
 )
 ANSWERS, RESEARCH, LEARNING, CONFIRMING = "answers", "research", "learning", "confirming"
-AT_ONCE = {ANSWERS: 8, RESEARCH: 2, LEARNING: 1, CONFIRMING: 1}  # workflows of a queue in one process
+PAPERS, EXPERIMENTS = "papers", "experiments"
+AT_ONCE = {ANSWERS: 8, RESEARCH: 2, LEARNING: 1, CONFIRMING: 1, PAPERS: 2, EXPERIMENTS: 1}  # of a queue in one process
+QUEUES = {Work.CONFIRM: CONFIRMING, Work.EXPERIMENT: EXPERIMENTS}  # else RESEARCH
 POLLING_SECONDS = 0.2
 ATTEMPTS = 3  # of a step that failed through a fault of the sandbox
 
@@ -41,6 +47,7 @@ class Jobs:
         answers: Answers,
         investigation: Investigation,
         confirmations: Confirmations,
+        papers: Papers,
         inquiries: SqlInquiries,
         rotation: Rotation,
         url: str,
@@ -49,6 +56,7 @@ class Jobs:
         self._answers = answers
         self._investigation = investigation
         self._confirmations = confirmations
+        self._papers = papers
         self._inquiries = inquiries
         self._rotation = rotation
         self._closing = threading.Event()
@@ -65,6 +73,7 @@ class Jobs:
             *(self.answer, self.try_as, self.approve, self.decline, self.research, self.rest, self.stop),
             *(self.vote, self.learn, self.digest, self.digest_off, self.rotate),
             *(self.evaluate, self.export, self.confirm_promising, self.confirm),
+            *(self.read, self.experiment, self.vote_on_idea, self.approve_idea, self.take_over),
         )
         self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
 
@@ -107,8 +116,21 @@ class Jobs:
     def receive_rest(self, request_id: str, kinds: Sequence[str]) -> None:
         self._enqueue(RESEARCH, "rest", "-".join((request_id, *kinds)), request_id, list(kinds))
 
-    def receive_stop(self, request_id: str) -> None:
-        self._enqueue(ANSWERS, "stop", request_id, request_id)
+    def receive_stop(self, clicked_at: str, wanted: str, person: str) -> None:
+        """`wanted`: the id of a request, a round of confirmation, a reading or an experiment."""
+        self._enqueue(ANSWERS, "stop", f"{wanted}-{clicked_at}", wanted, person, clicked_at)
+
+    def receive_idea_vote(
+        self, clicked_at: str, person: str, channel: str, thread_ts: str | None, idea_id: str, thumbs_up: bool
+    ) -> None:
+        click = f"{person}-{idea_id}-{clicked_at}"
+        self._enqueue(ANSWERS, "vote_on_idea", click, clicked_at, person, channel, thread_ts, idea_id, thumbs_up)
+
+    def receive_idea_approval(self, clicked_at: str, idea_id: str, person: str, as_component: bool) -> None:
+        self._enqueue(ANSWERS, "approve_idea", f"{idea_id}-{clicked_at}", idea_id, person, clicked_at, as_component)
+
+    def receive_take_over(self, clicked_at: str, experiment_id: str) -> None:
+        self._enqueue(ANSWERS, "take_over", f"{experiment_id}-{clicked_at}", experiment_id, clicked_at)
 
     def receive_retry(self, clicked_at: str, failed: str) -> None:
         """`failed` is the id of a request, of a round of confirmation, or of an inquiry that came to no request."""
@@ -116,6 +138,10 @@ class Jobs:
             self._enqueue(CONFIRMING, "confirm", f"{failed}-again-{clicked_at}", failed)
         elif failed.startswith(REQUEST_PREFIX):
             self._enqueue(RESEARCH, "research", f"{failed}-again-{clicked_at}", failed, [])
+        elif failed.startswith(READING_PREFIX):
+            self._enqueue(PAPERS, "read", f"{failed}-again-{clicked_at}", failed)
+        elif failed.startswith(EXPERIMENT_PREFIX):
+            self._enqueue(EXPERIMENTS, "experiment", f"{failed}-again-{clicked_at}", failed)
         else:
             self._enqueue(ANSWERS, "answer", f"{failed}-again-{clicked_at}", failed)
 
@@ -153,6 +179,8 @@ class Jobs:
 
     def answer(self, inquiry_id: str) -> None:
         self._go_on(inquiry_id, _step(self._answers.answer, inquiry_id))
+        for reading_id in _step(self._papers.readings.unread, inquiry_id):
+            self._enqueue(PAPERS, "read", reading_id, reading_id)
 
     def try_as(self, inquiry_id: str, kind: str) -> None:
         self._go_on(inquiry_id, _step(self._answers.try_as, inquiry_id, kind))
@@ -166,8 +194,7 @@ class Jobs:
     def _go_on(self, inquiry_id: str, then: Next) -> None:
         if then:
             work, (about, *rest) = then
-            queue = CONFIRMING if work == Work.CONFIRM else RESEARCH
-            self._enqueue(queue, work, f"{about}-{inquiry_id}", about, *rest)
+            self._enqueue(QUEUES.get(Work(work), RESEARCH), work, f"{about}-{inquiry_id}", about, *rest)
 
     def research(self, request_id: str, notes: Sequence[str]) -> None:
         investigation = self._investigation
@@ -209,8 +236,31 @@ class Jobs:
     def export(self, hypothesis_id: str, clicked_at: str) -> None:
         _step(self._confirmations.export, hypothesis_id, f"{hypothesis_id}-{clicked_at}")
 
-    def stop(self, request_id: str) -> None:
-        _step(self._answers.stop, request_id)
+    def stop(self, wanted: str, person: str, clicked_at: str) -> None:
+        _step(self._answers.stop, wanted, person, clicked_at)
+
+    def read(self, reading_id: str) -> None:
+        if _step(self._papers.readings.read, reading_id):
+            _step(self._papers.readings.show_ideas, reading_id)
+
+    def experiment(self, experiment_id: str) -> None:
+        """Until it is reported, stopped, or waits for people; who then speaks enqueues it anew."""
+        experiments = self._papers.experiments
+        _step(experiments.begin, experiment_id)
+        while (came := _step(experiments.step, experiment_id)) == MORE:
+            pass
+        if came == REPORT:
+            _step(experiments.report, experiment_id)
+
+    def vote_on_idea(self, *clicked: Any) -> None:
+        _step(self._papers.steering.vote, *clicked)
+
+    def approve_idea(self, idea_id: str, person: str, clicked_at: str, as_component: bool) -> None:
+        then = _step(self._papers.approve_clicked, idea_id, person, clicked_at, as_component)
+        self._go_on(f"{idea_id}-{clicked_at}", then)
+
+    def take_over(self, experiment_id: str, clicked_at: str) -> None:
+        _step(self._papers.experiments.take_over, experiment_id, clicked_at)
 
     def vote(self, *clicked: Any) -> None:
         kind = _step(self._answers.vote, *clicked)
@@ -256,6 +306,8 @@ class Jobs:
             _step(self._investigation.fail, arguments[0], job_id, what, advice)
         elif workflow == "confirm":
             _step(self._confirmations.fail, arguments[0], job_id, what, advice)
+        elif workflow in ("read", "experiment"):
+            _step(self._papers.fail, arguments[0], job_id, what, advice)
         elif workflow in ("answer", "try_as"):
             _step(self._answers.fail, arguments[0], job_id, what, advice)
 

@@ -48,15 +48,20 @@ class ReadingRoom:
 
     def read(self, paper: Paper) -> Read:
         """A minute or less with a model, seconds without."""
-        understood = understand(paper, self.model)
-        query = " ".join([paper.title, *(keyword.text for keyword in understood.keywords[:4])])
-        found = related(self.literatures, query, leave_out=paper.title)
-        return Read(
-            paper=paper,
-            understood=understood,
-            related=found,
-            ideas=propose(paper, understood, self.model, found.works),
-        )
+        understood = self.understood(paper)
+        found = self.related(understood)
+        ideas = self.ideas(paper, understood, found)
+        return Read(paper=paper, understood=understood, related=found, ideas=ideas)
+
+    def understood(self, paper: Paper) -> Understanding:
+        return understand(paper, self.model)
+
+    def related(self, understood: Understanding) -> Related:
+        query = " ".join([understood.title, *(keyword.text for keyword in understood.keywords[:4])])
+        return related(self.literatures, query, leave_out=understood.title)
+
+    def ideas(self, paper: Paper, understood: Understanding, found: Related) -> Ideas:
+        return propose(paper, understood, self.model, found.works)
 
 
 def _is_text(data: bytes, name: str) -> bool:

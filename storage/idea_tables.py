@@ -1,4 +1,4 @@
-"""The rows of papers that are read in a thread, ideas from them and votes on those. Private to storage (see tables.py)."""
+"""The rows of papers read in a thread, their ideas, and votes on those. Private to storage (see tables.py)."""
 
 from __future__ import annotations
 

@@ -9,9 +9,11 @@ from slack_bolt import Ack, App
 
 from bot.jobs import Jobs
 from bot.views.digest import DIGEST_OFF
+from bot.views.experiment import TAKE_OVER
 from bot.views.failed import RETRY
 from bot.views.finding import EVALUATE_IN_FULL, EXPORT_FINDING
 from bot.views.hypothesis_card import VOTE, read_vote
+from bot.views.idea import APPROVE_COMPONENT, APPROVE_PLAN, VOTE_IDEA, read_idea_vote
 from bot.views.own_model import APPROVE, NOT_NOW, read_value
 from bot.views.progress import STOP
 from bot.views.ranking import MEASURE_REST, read_measure_rest
@@ -34,7 +36,7 @@ def register(app: App, *, jobs: Jobs) -> None:
         ack()
 
     def stop(ack: Ack, body: Body, action: Action) -> None:
-        jobs.receive_stop(action["value"])
+        jobs.receive_stop(action["action_ts"], action["value"], body["user"]["id"])
         ack()
 
     def retry(ack: Ack, body: Body, action: Action) -> None:
@@ -66,6 +68,7 @@ def register(app: App, *, jobs: Jobs) -> None:
     app.action(APPROVE)(approve)
     app.action(NOT_NOW)(not_now)
     _register_findings(app, jobs)
+    _register_ideas(app, jobs)
 
 
 def _register_findings(app: App, jobs: Jobs) -> None:
@@ -79,6 +82,31 @@ def _register_findings(app: App, jobs: Jobs) -> None:
 
     app.action(EVALUATE_IN_FULL)(evaluate)
     app.action(EXPORT_FINDING)(export)
+
+
+def _register_ideas(app: App, jobs: Jobs) -> None:
+    def vote(ack: Ack, body: Body, action: Action) -> None:
+        idea_id, thumbs_up = read_idea_vote(action["value"])
+        channel, _, thread_ts = place(body)
+        jobs.receive_idea_vote(action["action_ts"], body["user"]["id"], channel, thread_ts, idea_id, thumbs_up)
+        ack()
+
+    def approve_component(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_idea_approval(action["action_ts"], action["value"], body["user"]["id"], as_component=True)
+        ack()
+
+    def approve_plan(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_idea_approval(action["action_ts"], action["value"], body["user"]["id"], as_component=False)
+        ack()
+
+    def take_over(ack: Ack, body: Body, action: Action) -> None:
+        jobs.receive_take_over(action["action_ts"], action["value"])
+        ack()
+
+    app.action(VOTE_IDEA)(vote)
+    app.action(APPROVE_COMPONENT)(approve_component)
+    app.action(APPROVE_PLAN)(approve_plan)
+    app.action(TAKE_OVER)(take_over)
 
 
 def place(body: Body) -> tuple[str, str, str | None]:

@@ -72,12 +72,3 @@ def busy(subject: str, request_id: str, *, queued: bool) -> Message:
 
 def nothing_to_stop() -> Message:
     return message(section("Nothing is running in this thread, so there is nothing to stop."))
-
-
-def paper_stored(name: str) -> Message:
-    return message(
-        section(
-            f"I have stored “{escape(name, 150)}”, but I cannot work with papers yet. It stays here until I can; "
-            "nothing else is needed from you."
-        ),
-    )

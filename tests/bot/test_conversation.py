@@ -66,14 +66,6 @@ def test_people_talking_in_a_thread_of_ours_are_left_alone(live: Running) -> Non
     assert live.inquiry(chat) is None
 
 
-def test_a_paper_is_stored_and_answered_with_not_yet(live: Running, tmp_path: Path) -> None:
-    paper = tmp_path / "paper.pdf"
-    paper.write_bytes(b"%PDF-1.7 something")
-    replies = live.ask("have a look at this", files=[paper])
-    assert "stored" in texts(replies)
-    assert "not" in texts(replies)
-
-
 def test_an_attached_component_is_tried(live: Running, tmp_path: Path) -> None:
     module = tmp_path / "mine.py"
     module.write_bytes(GELU_AGAIN)

@@ -685,7 +685,6 @@ def every_other_view(text: str) -> list[Message]:
         count_out_of_range(5_000),
         busy(text, "r-7", queued=True),
         nothing_to_stop(),
-        paper_stored(text),
         stopped(request_id="r-7", subject=text, finished=text, ranking_follows=True),
         stopping(request_id="r-7"),
         try_results(results, KIND, conditions=FALLBACK, baselines=10, request_id="r-7"),

@@ -1,0 +1,184 @@
+"""A paper in a thread: read, understood, answered with ideas; votes, changes of plans, approval."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_bot import Json, Running, blocks_of, running, texts, until
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+
+from storage.ideas import KeptIdea, SqlIdeas
+
+PAGES = (
+    """Abstract
+We study classification of tables with missing values.
+Our method reaches an accuracy of 0.91, better than the
+baseline's 0.84. It imputes every missing value twice.
+1. Introduction
+Tables with missing values are common in medicine.
+Activation functions of small networks matter there.""",
+    """2. Results
+Our method improves the accuracy to 0.91 on three tables.
+3. Limitations
+The method cannot handle text yet.
+Other activation functions remain to be tried.
+References
+Smith, A. (2010). On baselines. In Proc. X.""",
+)
+PASTED = "Rules for Tweets\n\nAbstract\n" + "We find that rules improve the accuracy on tweets to 0.91. " * 9
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONJECTURE_LITERATURE", "own")
+        with running(tmp_path_factory.mktemp("home")) as bot:
+            yield bot
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("papers") / "gaps.pdf"
+    path.write_bytes(pdf("Tables With Gaps:\nImputing Missing Values Twice", *PAGES))
+    return path
+
+
+def pdf(title: str, *pages: str) -> bytes:
+    out = io.BytesIO()
+    with PdfPages(out) as file:
+        for number, text in enumerate(pages):
+            figure = Figure(figsize=(8.5, 11))
+            if number == 0:
+                figure.text(0.15, 0.93, title, size=16, va="top")
+                figure.text(0.15, 0.85, "Ada Lovelace", size=11)
+            for line, words in enumerate(text.splitlines()):
+                figure.text(0.15, 0.8 - 0.02 * line, words, size=10)
+            file.savefig(figure)
+    return out.getvalue()
+
+
+def read(live: Running, ts: str, papers: int = 1) -> list[Json]:
+    """The thread once all of its papers are read."""
+
+    def over() -> list[Json]:
+        replies = live.replies(ts)
+        return replies if texts(replies).count(" below.") == papers else []
+
+    return until(over)
+
+
+@pytest.fixture(scope="module")
+def thread(live: Running, paper: Path) -> str:
+    ts = live.say("@conjecture have a look", files=[paper])
+    read(live, ts)
+    return ts
+
+
+def ideas_of(live: Running, ts: str) -> list[KeptIdea]:
+    ideas = SqlIdeas(live.bot.laboratory.database)
+    inquiry = live.inquiry(ts)
+    assert inquiry
+    return ideas.ideas([one.id for one in ideas.readings([inquiry.id])])
+
+
+def card_of(live: Running, ts: str, kept: KeptIdea) -> Json:
+    return next(m for m in live.replies(ts) if kept.id in m["text"])
+
+
+def elements(message: Json, kind: str) -> list[Any]:
+    return [element for block in blocks_of([message], kind) for element in block["elements"]]
+
+
+def test_the_answer_begins_with_that_it_reads_and_says_that_no_model_is_asked(live: Running, thread: str) -> None:
+    first, understood = live.replies(thread)[:2]
+    assert "gaps.pdf" in first["text"]
+    assert understood["text"].startswith("Tables With Gaps: Imputing Missing Values Twice")
+    assert "No model was asked" in understood["text"]
+
+
+def test_claims_stand_with_their_numbers_and_pages(live: Running, thread: str) -> None:
+    understood = live.replies(thread)[1]["text"]
+    assert "0.91" in understood
+    assert "(p. 1)" in understood
+    assert "cannot handle text yet" in understood
+    assert "(p. 2)" in understood
+
+
+def test_each_idea_has_a_plan_with_its_criterion_and_cost_and_buttons(live: Running, thread: str) -> None:
+    kept = ideas_of(live, thread)
+    assert [one.number for one in kept] == [1, 2, 3, 4, 5]
+    for one in kept:
+        card = card_of(live, thread, one)
+        assert one.idea.plan.criterion.in_words(one.idea.plan.judged_by) in card["text"].replace("&gt;", ">")
+        assert "Cost: 10 judged runs" in card["text"]
+        assert any(button["text"]["text"].startswith("Approve") for button in elements(card, "actions"))
+        assert elements(card, "context_actions")[0]["type"] == "feedback_buttons"
+
+
+def test_a_vote_on_an_idea_is_kept_once_and_apart_from_votes_on_components(live: Running, thread: str) -> None:
+    kept = ideas_of(live, thread)[0]
+    card = card_of(live, thread, kept)
+    (thumbs,) = elements(card, "context_actions")
+    ideas = SqlIdeas(live.bot.laboratory.database)
+    for button, up in (("positive_button", True), ("negative_button", False)):
+        live.person.click(card["ts"], thumbs["action_id"], thumbs[button]["value"], channel=live.channel)
+        until(lambda up=up: [vote.thumbs_up for vote in ideas.votes(kept.id)] == [up])
+    assert not live.bot.laboratory.journal.feedback(kept.id)
+
+
+def test_a_plan_is_changed_in_words_and_its_card_with_it(live: Running, thread: str) -> None:
+    answer = texts(live.ask("idea 2: use 7 seeds", thread=thread))
+    assert "14 judged runs" in answer
+    kept = ideas_of(live, thread)[1]
+    assert kept.idea.plan.repeats == 7
+    assert "14 judged runs" in card_of(live, thread, kept)["text"]
+
+
+def test_a_change_that_cannot_be_carried_out_leaves_the_plan_and_says_why(live: Running, thread: str) -> None:
+    before = ideas_of(live, thread)[2].idea.plan
+    answer = texts(live.ask("idea 3: use 99 seeds, metric beauty", thread=thread))
+    assert "stays as it was" in answer
+    assert "beauty" in answer
+    assert "99" in answer
+    assert ideas_of(live, thread)[2].idea.plan == before
+
+
+def test_which_idea_is_asked_where_it_was_not_said(live: Running, thread: str) -> None:
+    assert "Which idea?" in texts(live.ask("use 5 seeds", thread=thread))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"), [(b"%PDF-1.7 something", "damaged"), (b"no paper at all", "is not a PDF")], ids=["cut", "no pdf"]
+)
+def test_what_is_no_paper_is_refused_in_a_sentence(live: Running, tmp_path: Path, data: bytes, why: str) -> None:
+    (tmp_path / "bad.pdf").write_bytes(data)
+    ts = live.say("@conjecture read this", files=[tmp_path / "bad.pdf"])
+    said = until(lambda: [m for m in live.replies(ts) if m["text"].startswith("I cannot read")])
+    assert why in texts(said)
+
+
+def test_several_papers_of_one_message_are_read_and_their_ideas_numbered_through(
+    live: Running, paper: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tweets.txt").write_text(PASTED)
+    ts = live.say("@conjecture compare", files=[paper, tmp_path / "tweets.txt"])
+    replies = texts(read(live, ts, papers=2))
+    assert "Tables With Gaps" in replies
+    assert "Rules for Tweets" in replies
+    numbers = [one.number for one in ideas_of(live, ts)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 5
+
+
+def test_pasted_text_is_read(live: Running) -> None:
+    ts = live.say(f"@conjecture read this paper: {PASTED}")
+    assert "Rules for Tweets" in texts(read(live, ts))
+
+
+def test_reading_nothing_is_answered_with_what_can_be_given(live: Running) -> None:
+    assert "There is no paper" in texts(live.ask("read this paper"))
