@@ -67,7 +67,8 @@ def _figures(place: Place, kind: Kind, own_model: str) -> str:
             f"BSOTA-WR *{figures.win_rate(again.bsota_wr)}*"
         )
     if place.repetition and place.repetition.repeated is not None:
-        lines.append(f"Trained once more with data, net and optimizer out of its reach: {escape(place.repetition.words, 300)}.")
+        repeated = escape(place.repetition.words, 300)
+        lines.append(f"Trained once more with data, net and optimizer out of its reach: {repeated}.")
     if verdict.novelty:
         nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
         known = f"{nearest} ({source})" if source else nearest
