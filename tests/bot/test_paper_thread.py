@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from storage.ideas import KeptIdea, SqlIdeas
+from storage.notebook import SqlNotebook
 
 PAGES = (
     """Abstract
@@ -182,3 +184,39 @@ def test_pasted_text_is_read(live: Running) -> None:
 
 def test_reading_nothing_is_answered_with_what_can_be_given(live: Running) -> None:
     assert "There is no paper" in texts(live.ask("read this paper"))
+
+
+def test_an_approved_component_becomes_a_request_in_the_same_thread(live: Running, thread: str) -> None:
+    kept = next(one for one in ideas_of(live, thread) if one.idea.kind)
+    card = card_of(live, thread, kept)
+    live.person.click(card["ts"], "approve_idea_component", kept.id, channel=live.channel)
+    told = until(lambda: [m for m in live.replies(thread) if "It is measured as a component" in m["text"]])
+    assert kept.idea.title in texts(told)
+    until(lambda: [m for m in live.replies(thread) if m["text"].startswith("Working on")])
+    assert "the plan is fixed" in card_of(live, thread, kept)["text"]
+    assert "so its plan is fixed" in texts(live.ask(f"idea {kept.number}: use 9 seeds", thread=thread))
+    live.ask("stop", thread=thread)
+    until(lambda: [m for m in live.replies(thread) if m["text"].startswith("Stopped") and "scored" not in m["text"]])
+
+
+def test_an_approved_plan_starts_at_once_and_stop_ends_it_with_a_true_message(live: Running, thread: str) -> None:
+    kept = next(one for one in reversed(ideas_of(live, thread)) if not one.approved_by)
+    answer = texts(live.ask(f"approve {kept.number} as an experiment", thread=thread))
+    assert f"Experiment: {kept.idea.title}" in answer
+    until(lambda: experiment_begun(live, kept))
+    answer = texts(live.ask("stop", thread=thread))
+    assert "Stopped the experiment" in answer
+    assert "nothing was judged after that" in answer
+    (progress,) = [m for m in live.replies(thread) if m["text"].startswith(f"Experiment: {kept.idea.title}")]
+    assert "Stopped." in progress["text"]
+
+
+def test_the_workspace_can_be_taken_over(live: Running, thread: str) -> None:
+    after = live.say("@conjecture take over", thread=thread)
+    (zipped,) = until(lambda: [f for m in live.replies(thread, after=after) for f in m.get("files") or []])
+    assert "train.py" in zipfile.ZipFile(io.BytesIO(live.person.download(zipped["id"]))).namelist()
+
+
+def experiment_begun(live: Running, kept: KeptIdea) -> bool:
+    begun = [one.id for one in SqlNotebook(live.bot.laboratory.database).experiments()]
+    return kept.id.replace("i-", "x-") in begun

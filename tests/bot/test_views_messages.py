@@ -29,7 +29,6 @@ from bot.views.refusal import (
     count_out_of_range,
     empty_message,
     nothing_to_stop,
-    paper_stored,
     unknown_request,
     unsupported_kind,
 )

@@ -13,7 +13,16 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import SQLModel
 
-from storage import finding_tables, idea_tables, message_tables, notebook_tables, paper_tables, score_tables, suite_tables, tables  # noqa: F401  (all fill SQLModel.metadata)
+from storage import (  # noqa: F401  (all fill SQLModel.metadata)
+    finding_tables,
+    idea_tables,
+    message_tables,
+    notebook_tables,
+    paper_tables,
+    score_tables,
+    suite_tables,
+    tables,
+)
 from storage.database import open_database, writing
 
 DATABASES = ["sqlite", "postgresql"]
