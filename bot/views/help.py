@@ -34,6 +34,8 @@ def help_in_general(kinds: Sequence[Kind], *, unknown: str = "", bot: str = "@co
         "may follow the question.",
         "• `why was 2 ranked there` in the thread of a request: the parts of its rank, and what votes did.",
         "• Attach a `.py` file with your own component, or paste its code, and it is tested like mine.",
+        "• Attach a paper as PDF, or give an arXiv link: I say what it claims and propose ideas with plans. `idea 2: "
+        "use 7 seeds` changes a plan, `approve 2` starts it; an experiment takes `diff`, `log`, `undo`, `take over`.",
     ]
     no_such = f"I know nothing called “{escape(unknown, 100)}”. This is what I can do:" if unknown else ""
     known = "\n".join(f"• {escape(kind.plural)}: `{bot} help {kind.title}`" for kind in kinds)
