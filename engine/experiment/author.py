@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.experiment.conversation import conversation
+from engine.experiment.conversation import conversation, encodable
 from engine.experiment.steps import MARGIN_TOKENS, Kind, Spent, State
 from engine.experiment.task import Data
 from engine.experiment.template import offered_settings, read_settings, with_component, with_settings
@@ -67,9 +67,11 @@ class ModelAuthor:
         number = sum(step.kind is Kind.CALL for step in state.steps)
         call = completion.calls[0] if completion.calls else read_call(completion.text)
         written = completion.calls == () and call is not None
+        if call is not None:
+            call = Call(tool=encodable(call.tool), arguments=encodable(call.arguments), id=f"call_{number}")
         return Answer(
-            call=replace(call, id=f"call_{number}") if call is not None else None,
-            thought="" if written else completion.text,
+            call=call,
+            thought="" if written else encodable(completion.text),
             spent=_spent(completion, expected),
         )
 

@@ -55,7 +55,12 @@ def prompt_digest() -> str:
 
 
 def _filled(file: str, **values: str) -> str:
-    return Template(words(file)).substitute(values).strip()
+    return encodable(Template(words(file)).substitute(values).strip())
+
+
+def encodable(text: str) -> str:
+    """Without halves of characters, which nothing can send."""
+    return text.encode("utf-8", errors="replace").decode()
 
 
 def _call(step: Step, old: bool) -> Message:

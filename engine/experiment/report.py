@@ -19,7 +19,9 @@ from engine.experiment.task import Data
 from engine.experiment.tools import Finish, arguments_of
 from engine.score import Estimate
 
-_BETTER = re.compile(r"\b(higher|lower|larger|smaller|greater)\s+(?:\S+\s+){0,3}?(?:is|are|means)\s+better\b", re.I)
+_BETTER = re.compile(
+    r"\b(higher|lower|larger|smaller|greater)(?:\s+(?:values?|scores?|numbers?))?\s+(?:is|are)\s+better\b", re.I
+)
 HEADLINES = {
     Result.SUCCEEDED: "The hypothesis held.",
     Result.FAILED: "The hypothesis did not hold. That is a result.",

@@ -270,7 +270,9 @@ class _Reading:
                 self._undo()
                 self._spoken()
             case Kind.QUESTION:
-                self.call, self.question = None, step
+                self.question = step
+                if step.why is Why.UNSURE:  # the call was the question; any other waits for its turn
+                    self.call = None
             case Kind.STOPPED:
                 self.stopped = True
             case Kind.TRIAL:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.experiment.conversation import encodable
 from engine.experiment.judge import Arm, Trial, explore
 from engine.experiment.search import Search
 from engine.experiment.split import development, inputs
@@ -179,7 +180,7 @@ def arguments_of(call: Call) -> Arguments:
     if not isinstance(told, dict):
         raise Refused(f"The arguments of {call.tool} must be one JSON object, not {type(told).__name__}.")
     try:
-        return kind.model_validate(told)
+        return kind.model_validate({name: encodable(v) if isinstance(v, str) else v for name, v in told.items()})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors()[:4])
         takes = ", ".join(kind.model_fields) or "no arguments"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from scripted_llm import Endpoint, Line, Player, call, endpoint, says
 
+from engine.errors import TaskDataError
 from engine.experiment.agent import Ending, ExperimentAgent, Finished, Question, Stopped, attempt_lines, difference
 from engine.experiment.author import Author, ModelAuthor, TemplateAuthor
 from engine.experiment.bundle import read_bundle
@@ -47,12 +48,12 @@ class Bench:
     prototype: dict[str, bytes] = field(default_factory=lambda: PROTOTYPE)
     material: tuple[Material, ...] = ()
 
-    def agent(self) -> ExperimentAgent:
+    def agent(self, load: Callable[[Plan], Data] | None = None) -> ExperimentAgent:
         return ExperimentAgent(
             notebook=self.notebook,
             author=self.author,
             sandbox=self.sandbox,
-            load=lambda plan: self.data,
+            load=load or (lambda plan: self.data),
             prototype=lambda plan: self.prototype,
         )
 
@@ -451,6 +452,30 @@ def test_an_endpoint_that_fails_ends_in_a_question_and_a_reply_tries_again(desk:
         assert "Try again later" in question.text
         bench.agent().say(ID, "1", "U1", "Again, please.")
         finished(bench.agent().go_on(ID))
+
+
+def test_data_that_cannot_be_had_in_the_middle_are_told_and_the_call_waits(desk: Desk) -> None:
+    with desk(GOOD) as (bench, model):
+        agent = bench.begin()
+        while bench.state.call is None:
+            agent.step(ID)
+        question = asked(bench.agent(load=nowhere).go_on(ID))
+        assert question.text.startswith("tweets cannot be fetched. Reply")
+        agent.say(ID, "1", "U1", "Now.")
+        finished(agent.go_on(ID))
+    assert len(model.received) == 3
+
+
+def nowhere(plan: Plan) -> Data:
+    raise TaskDataError("tweets cannot be fetched.")
+
+
+def test_halves_of_characters_reach_nobody(desk: Desk) -> None:
+    half = Line(text="\ud83d", calls=(("write_file", '{"path": "a.py", "content": "\\ud83d"}'),))
+    with desk([half, write(0.2), call("run"), call("finish", done="Fine \ud83d, really.")]) as (bench, model):
+        text = finished(bench.run()).report
+    assert bench.state.workspace["a.py"] == b"?"
+    assert "".join([text, model.conversation(), *(step.thought for step in bench.state.steps)]).encode()
 
 
 # --- budgets
