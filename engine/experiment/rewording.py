@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.experiment.plan import Plan, read_plan
@@ -70,4 +70,17 @@ def reworded(plan: Plan, wanted: Rewording) -> Plan:
     The estimate of the cost is left out: whoever shows the plan makes a new one.
     """
     before = {name: value for name, value in plan.as_json().items() if name not in ("direction", "cost")}
-    return read_plan(before | dict(wanted.told))
+    after = read_plan(before | dict(wanted.told))
+    return replace(after, hypothesis=_about(plan, after))
+
+
+def _about(before: Plan, after: Plan) -> str:
+    """The hypothesis with the data and the metric that it names, where it does, as they are now."""
+    names = {
+        before.template.source(before.data).title: after.template.source(after.data).title,
+        f"by {before.judged_by.title}": f"by {after.judged_by.title}",
+    }
+    hypothesis = after.hypothesis
+    for old, new in names.items():
+        hypothesis = hypothesis.replace(old, new)
+    return hypothesis
