@@ -67,6 +67,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]
         return torch.tensor(self.scaler_.transform(rows.numpy()), dtype=torch.float32)
 
     def _fit(self, x: Any, y: torch.Tensor, outputs: int, loss: Callable[..., Any]) -> None:
+        torch.set_num_threads(1)  # so small a net gains nothing by more, and on a busy machine they wait for each other
         torch.manual_seed(self.seed)
         self.svd_, self.preprocessor_ = None, None
         if hasattr(x, "tocsr"):
