@@ -13,6 +13,7 @@ from live_bot import Json, Running, blocks_of, running, texts, until
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+from engine.experiment.bundle import read_bundle
 from storage.ideas import KeptIdea, SqlIdeas
 from storage.notebook import SqlNotebook
 
@@ -220,3 +221,36 @@ def test_the_workspace_can_be_taken_over(live: Running, thread: str) -> None:
 def experiment_begun(live: Running, kept: KeptIdea) -> bool:
     begun = [one.id for one in SqlNotebook(live.bot.laboratory.database).experiments()]
     return kept.id.replace("i-", "x-") in begun
+
+
+def test_stop_ends_reading_and_every_paper_ends_in_a_message(live: Running, tmp_path: Path) -> None:
+    papers = [tmp_path / f"{name}.txt" for name in ("one", "two", "three", "four")]
+    for number, path in enumerate(papers):
+        path.write_text(PASTED.replace("0.91", f"0.9{number}"))
+    ts = live.say("@conjecture compare these", files=papers)
+    until(lambda: len(live.replies(ts)) >= len(papers))
+    live.ask("stop", thread=ts)
+
+    def ended() -> list[str]:
+        told = [m["text"] for m in live.replies(ts)]
+        return [] if any(text.startswith("Reading ") for text in told) else told
+
+    assert any(text.startswith("Stopped reading") for text in until(ended))
+
+
+@pytest.mark.long
+def test_an_approved_plan_is_run_judged_and_reported_with_its_bundle(
+    live: Running, paper: Path, tmp_path: Path
+) -> None:
+    ts = live.say("@conjecture what is in this?", files=[paper])
+    read(live, ts)
+    live.ask("idea 1: use 3 seeds, data breast-cancer", thread=ts)
+    live.ask("approve 1 as an experiment", thread=ts)
+    told = until(lambda: [m for m in live.replies(ts) if "holds the code" in m["text"]] and live.replies(ts))
+    (report,) = [m for m in told if blocks_of([m], "table")]
+    assert "as fixed before anything ran: mean improvement of accuracy" in report["text"]
+    files = {file["name"].partition("-")[0]: file for m in told for file in m.get("files") or []}
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(live.person.download(files["bundle"]["id"]))
+    assert read_bundle(bundle).plan == ideas_of(live, ts)[0].idea.plan
+    assert b"no model was asked" in live.person.download(files["report"]["id"])
