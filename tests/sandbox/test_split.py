@@ -103,7 +103,10 @@ BROKEN = {
     "died: exit status 0": "import os\nactivate = lambda x: os._exit(0)",
     "died: a crash": "import ctypes\nactivate = lambda x: ctypes.string_at(0)",
     "died: the bridge is closed": "import os\nactivate = lambda x: (os.close(4), x)[1]",
-    "died: everything is killed": "import os\nactivate = lambda x: (os.kill(-1, 9), os.kill(os.getpid(), 9), x)[2]",
+    "died: everything is killed": (
+        "import contextlib, os\ndef activate(x):\n    with contextlib.suppress(ProcessLookupError):\n"
+        "        os.kill(-1, 9)\n    os.abort()"
+    ),
     "reply: the bridge is flooded": "import os\nactivate = lambda x: (os.write(4, bytes(4096)), x)[1]",
     "reply: an answer is forged": (
         'import os, struct\ntext = b\'{"turn": 3, "attached": true}\'\n'
