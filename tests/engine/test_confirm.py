@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from engine.confirm import FIRST_SEED, MARGIN, SEEDS, Confirm, mean_difference
 from engine.datasets import HELD_BACK
-from engine.evaluate import Evaluator
+from engine.evaluate import SEEDS_AT_ONCE, Evaluator
 from engine.hypothesis import Hypothesis
 from engine.ledger import MemoryLedger
 from engine.memory import MemoryJournal
@@ -137,8 +137,9 @@ def oracle(task: Task) -> Execution | None:
         return Execution(outcome=Outcome.REJECTED, check="time", reason="It ran longer than 900 s.", level=Level.UNSAFE)
     arrays = {}
     for name, shape in task.expects.items():
-        seeds = GRID_SEEDS if shape[1] == 3 * len(FULLER.grid) else PLANNED_SEEDS
-        targets = FULLER.pack(SECRET, seeds).held_out.targets
+        parts = [PLANNED_SEEDS[start : start + SEEDS_AT_ONCE] for start in range(0, len(PLANNED_SEEDS), SEEDS_AT_ONCE)]
+        packs = [FULLER.pack(SECRET, tuple(seeds)) for seeds in (GRID_SEEDS, *parts)]
+        targets = next(pack for pack in packs if pack.name == task.pack).held_out.targets
         factors = shape[1] // targets.shape[1]
         logits = 9.0 * np.eye(10, dtype=np.float32)[targets.astype(int)]
         arrays[name] = np.tile(logits, (1, factors, 1, 1))
