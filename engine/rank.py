@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from engine.hypothesis import Hypothesis
-from engine.ranking import Inherited, Matched, Place, Ranking, Reference, Rejection
+from engine.ranking import Beside, Inherited, Matched, Place, Ranking, Reference, Rejection
 from engine.score import BaselineTrials, Estimate, Score
 from engine.shrinkage import Z90, shrunken
 from engine.verdict import Verdict
@@ -55,6 +55,7 @@ def rank(
                 rerun=rerun.get(id),
                 matched=tuple(_matched(place.score, *row, baselines) for row in matched.get(id, ())),
                 step_size_effect=id in step_size_effects,
+                beside=beside(place.score, baselines),
             )
             for place in _places(mine, verdicts, scored)
             for id in [place.hypothesis.id]
@@ -115,6 +116,24 @@ def _matched(score: Score, words: str, trials: BaselineTrials, baselines: Sequen
     row = figures(trials.trials, yardstick.without(trials.baseline))
     won = share_won(score.trials, trials.trials, yardstick)
     return Matched(words=words, b_wr=row.b_wr, bsota_wr=row.bsota_wr, won=won)
+
+
+def beside(score: Score, baselines: Sequence[BaselineTrials]) -> Beside | None:
+    """Accuracy and the last loss beside those of the best baseline; None without trials that both trained in."""
+    best = Yardstick.of(baselines).best() if baselines else None
+    theirs = {(t.cell, t.seed): t for run in baselines if run.baseline == best for t in run.trials}
+    pairs = [(t, theirs[t.cell, t.seed]) for t in score.trials if (t.cell, t.seed) in theirs]
+    accuracies = [(own.accuracy, other.accuracy) for own, other in pairs]
+    differences = [own - other for own, other in accuracies if own is not None and other is not None]
+    if best is None or not differences:
+        return None
+    finals = [(own.final_loss, other.final_loss) for own, other in pairs]
+    known = np.array([(own, other) for own, other in finals if own is not None and other is not None])
+    return Beside(
+        against=best,
+        accuracy=float(np.median(differences)),
+        final=float(np.median(relative_differences(known[:, 0], known[:, 1]))) if len(known) else None,
+    )
 
 
 def step_size_effect(screened: Score, full: Score, baselines: Sequence[BaselineTrials]) -> bool:

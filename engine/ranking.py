@@ -22,6 +22,15 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What decides nothing: medians over the trials that neither diverged in, against the baseline of the effect."""
+
+    against: str  # the baseline's name
+    accuracy: float  # its difference, positive is better; of R2 for regressions
+    final: float | None  # relative difference of the losses at the last checkpoint alone; None: they were not kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     rank: int  # equal for those that cannot be told apart
     hypothesis: Hypothesis
@@ -33,6 +42,7 @@ class Place:
     repetition: Repetition | None = None  # the top two, in split process on the same seeds
     matched: tuple[Matched, ...] = ()  # on the standard and the full suite, if it adds parameters or time
     step_size_effect: bool = False  # won its screening, but not once every arm had its best learning rate
+    beside: Beside | None = None  # None: nothing to compare with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ def _rows(ranked: Ranking, most: int) -> list[list[str]]:
             rates = [figures.win_rate(again.b_wr), figures.win_rate(again.bsota_wr)]
             name = f"again, {count(len(again.seeds), 'fresh seed')}"
             rows.append(["↳", name, figures.effect(again.effect), *rates, NONE, NONE, NONE])
-    for known in shown_references(ranked.references):
+    for known in shown_references(ranked):
         rates = [figures.win_rate(known.b_wr), figures.win_rate(known.bsota_wr)]
         rows.append(["ref", known.baseline, NONE, *rates, NONE, NONE, "published"])
     return rows if _timed(ranked) else [row[:_COST] + row[_COST + 1 :] for row in rows]
@@ -142,9 +142,9 @@ def _figures(place: Place) -> list[str]:
     return [*rates, figures.n_score(novelty.n_score if novelty else None), figures.ratio(place.verdict.cost_ratio)]
 
 
-def shown_references(references: Sequence[Reference]) -> list[Reference]:
-    """The three best of this suite and the accepted best ones, best first."""
-    return [known for i, known in enumerate(references) if i < 3 or known.best]
+def shown_references(ranked: Ranking) -> list[Reference]:
+    """The three best of this suite, the one that effects are held against and the accepted best ones, best first."""
+    return [known for i, known in enumerate(ranked.references) if i < 3 or known.best or known.baseline == ranked.best]
 
 
 def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, spacing: float | None, rows: int) -> str:

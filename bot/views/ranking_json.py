@@ -33,6 +33,7 @@ def as_json(ranked: Ranking) -> Json:
                 "b_wr_interval": _interval(row.b_wr),
                 "bsota_wr": row.bsota_wr.value,
                 "bsota_wr_interval": _interval(row.bsota_wr),
+                "effects_against": row.baseline == ranked.best,
             }
             for row in ranked.references
         ],
@@ -60,6 +61,8 @@ def _place(place: Place) -> Json:
         "nearest_source": verdict.novelty.nearest_source if verdict.novelty else None,
         "cost_ratio": verdict.cost_ratio,
         "parameters": verdict.parameters,
+        "accuracy_difference": place.beside.accuracy if place.beside else None,
+        "final_loss_difference": place.beside.final if place.beside else None,
         "diverged": score.diverged,
         "trials": len(score.trials),
         "factor": score.factor,

@@ -39,7 +39,7 @@ from bot.views.vote_recorded import vote_lost, vote_recorded
 from bot.views.which_kind import TRY_AS, guessed_kind, read_try_as, several_kinds, which_kind
 from bot.workspace.validation import check_message
 from engine.hypothesis import Hypothesis
-from engine.ranking import Matched, Place, Ranking, Reference, Rejection
+from engine.ranking import Beside, Matched, Place, Ranking, Reference, Rejection
 from engine.request import Request, Strategy
 from engine.score import Estimate, Score, Trial
 from engine.suite import suite_of
@@ -341,6 +341,12 @@ def test_a_ranking() -> None:
     assert "90 % over seeds, not over new data sets" in message.text
 
 
+def test_the_baseline_that_effects_are_held_against_has_a_row() -> None:
+    text = ranking(replace(RANKED, best="Tanh"), KIND, conditions=DOCKER, choosing=AT_FIRST).text
+    assert "than that of Tanh, the best baseline" in text
+    assert "ref Tanh: B-WR .55" in text
+
+
 def test_the_button_for_the_rest_says_how_many_and_of_what() -> None:
     message = ranking(RANKED, KIND, conditions=DOCKER, choosing=AT_FIRST)
     [button] = next(block["elements"] for block in message.blocks if block["type"] == "actions")
@@ -546,6 +552,14 @@ def test_a_costlier_one_is_held_against_the_best_baseline_of_the_same_budget() -
     said = "wins .48 [.40, .56] of the settings against ReLU, 1.3 x wider"
     assert said in ranking(replace(RANKED, places=(place,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text
     assert f"At an equal budget it {said}." in hypothesis_card(place, KIND).text
+
+
+def test_accuracy_and_the_last_loss_stand_beside_what_decides() -> None:
+    place = replace(RANKED.places[0], beside=Beside(against="GELU", accuracy=-0.008, final=0.017))
+    said = "Beside, in the median against GELU: accuracy (R2 of regressions) −0.8 points, last loss +1.7 %."
+    assert said in hypothesis_card(place, KIND).text
+    unknown = replace(place, beside=Beside(against="GELU", accuracy=-0.008, final=None))
+    assert "−0.8 points.\n" in hypothesis_card(unknown, KIND).text
 
 
 def test_a_step_size_effect_is_marked_and_explained() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from engine.hypothesis import Hypothesis
-from engine.rank import groups, rank, step_size_effect
+from engine.rank import beside, groups, rank, step_size_effect
 from engine.ranking import Inherited, Ranking
 from engine.request import Strategy
 from engine.score import BaselineTrials, Estimate, Score, Trial, Tried
@@ -328,6 +328,22 @@ def test_a_matched_baseline_is_read_like_a_reference_and_against_the_candidate()
     (row,) = found.places[0].matched
     assert row.words == "GELU, 1.3 x wider"
     assert (row.b_wr.value, row.won.value) == (1.0, 0.5)
+
+
+def test_accuracy_and_the_last_loss_stand_beside_those_of_the_best_baseline_where_both_trained() -> None:
+    def trial(seed: int, accuracy: float | None, final: float | None) -> Trial:
+        return Trial(cell="digits/mlp2", seed=seed, loss=final, accuracy=accuracy, final_loss=final)
+
+    gelu = [kept("GELU", [1.0, 1.0, 1.0, 1.0], (0, 1, 2, 3)), kept("GELU", [1.0] * 8, SELECTION_SEEDS)]
+    gelu[0] = replace(
+        gelu[0], trials=(trial(0, 0.5, 1.0), trial(1, 0.6, 2.0), trial(2, 0.7, 1.0), trial(3, None, None))
+    )
+    others = [kept("ReLU", [2.0] * len(seeds), seeds) for seeds in ((0, 1, 2, 3), SELECTION_SEEDS)]
+    own = (trial(0, 0.6, 0.5), trial(1, 0.7, 1.0), trial(2, None, None), trial(3, 0.9, 0.1))
+    found = beside(replace(scored("a", 0.1), trials=own), [*gelu, *others])
+    assert found is not None
+    assert (found.against, found.accuracy, found.final) == ("GELU", pytest.approx(0.1), 0.5)
+    assert beside(scored("a", 0.1), BASELINES) is None
 
 
 GRIDS = {"Softplus": (3.0, 2.9), "GELU": (1.0, 0.6), "ReLU": (2.0, 1.9)}  # losses at the screening's rate, at a third
