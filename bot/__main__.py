@@ -169,6 +169,14 @@ def suite_add(
     raise typer.Exit(add(file, as_json=as_json))
 
 
+@suite.command(name="approve")
+def suite_approve(name: Annotated[str, typer.Argument(help="As in its file, e.g. ranker.")]) -> None:
+    """Agree to what requests on a model cost, as the button in a thread does."""
+    from bot.commands.suite import approve
+
+    raise typer.Exit(approve(name))
+
+
 @suite.command(name="list")
 def suite_list(as_json: AsJson = False) -> None:
     """Say which models are registered, what a hypothesis on each costs, and who approved it."""

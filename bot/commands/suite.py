@@ -1,4 +1,4 @@
-"""`conjecture suite add | list | remove`: the team's own models, registered on the machine where the bot runs."""
+"""`conjecture suite add | approve | list | remove`: the team's own models, on the machine where the bot runs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from storage.database import open_database
 from storage.suites import SqlOwnSuites
 
 EXAMPLE_COUNT = 8
+APPROVER = "the command line"
 
 
 def add(path: Path, *, as_json: bool) -> int:
@@ -75,14 +76,32 @@ def list_(*, as_json: bool) -> int:
     return outcome.exit_code
 
 
+def approve(name: str) -> int:
+    """Agree to the cost of the latest version where no thread has buttons, as with `conjecture ask`."""
+    with advised() as outcome:
+        settings = read_settings(slack=False)
+        store = _store(settings)
+        registered = store.latest(name)
+        if registered is None:
+            raise _unknown(name, store)
+        store.approve(name, registered.suite.version, APPROVER, datetime.now(UTC))
+        told = _cost(registered.suite, registered.checked, settings.parallel)
+        print(f"{name}, version {registered.suite.version}: approved. Requests on it start at once. Cost: {told}.")
+    return outcome.exit_code
+
+
 def remove(name: str) -> int:
     with advised() as outcome:
         store = _store(read_settings(slack=False))
         if not store.remove(name):
-            known = ", ".join(registered.suite.name for registered in store.all()) or "none"
-            raise UsageError(f"No model named {name!r} is registered. Registered: {known}.")
+            raise _unknown(name, store)
         print(f"{name} was removed. What was measured on it stays readable; requests that run now are finished.")
     return outcome.exit_code
+
+
+def _unknown(name: str, store: SqlOwnSuites) -> UsageError:
+    known = ", ".join(registered.suite.name for registered in store.all()) or "none"
+    return UsageError(f"No model named {name!r} is registered. Registered: {known}.")
 
 
 def as_object(registered: Registered) -> dict[str, Any]:
@@ -155,7 +174,14 @@ def _cost(suite: OwnSuite, checked: Checked, parallel: int) -> str:
 def _what_next(registered: Registered) -> list[str]:
     suite = registered.suite
     kind = KINDS[next((kind for kind in registered.checked.tried), "activation")]
-    asks = [] if registered.approved_by else ["The first time, the bot shows the cost and somebody approves it there."]
+    asks = (
+        []
+        if registered.approved_by
+        else [
+            "The first time, the bot shows the cost and somebody approves it there; "
+            f"from a command line: conjecture suite approve {suite.name}."
+        ]
+    )
     return [
         f'Ask in Slack: "propose {EXAMPLE_COUNT} {kind.plural} on our {suite.name}".',
         *asks,

@@ -203,6 +203,17 @@ def test_a_changed_file_is_another_version_and_needs_approval_again(live: Runnin
     assert own(live).version("ranker", 2).approved_by is None  # type: ignore[union-attr]
 
 
+def test_the_command_line_approves_too_and_a_request_then_starts_at_once(live: Running, home: Path) -> None:
+    assert own(live).latest("ranker").approved_by is None  # type: ignore[union-attr]
+    told = conjecture(home, "suite", "approve", "ranker").stdout
+    assert "version 3: approved. Requests on it start at once. Cost: " in told
+    ts = live.say("@conjecture propose 1 activation function on our ranker")
+    until(lambda: "Understood: 1 activation function" in texts(live.replies(ts)))
+    live.say("@conjecture stop", thread=ts)
+    live.finished(ts)
+    assert "Registered: ranker." in conjecture(home, "suite", "approve", "rankr").stderr
+
+
 def test_after_removal_its_name_is_not_known_and_what_was_measured_stays(live: Running, home: Path) -> None:
     assert "was removed" in conjecture(home, "suite", "remove", "ranker").stdout
     (answer,) = live.ask("propose 1 activation function on our ranker")
