@@ -20,8 +20,8 @@ from engine.errors import TaskDataError
 from engine.experiment.agent import ExperimentAgent, Finished, Question, attempt_lines, difference, judgement_of
 from engine.experiment.notebook import Notebook
 from engine.experiment.plan import Plan, estimate
-from engine.experiment.report import plot
-from engine.experiment.steps import Experiment, Kind, Material, Next, Ready, State, next_step
+from engine.experiment.report import plot, reported
+from engine.experiment.steps import Experiment, Kind, Next, State, next_step
 from storage.ideas import KeptIdea, SqlIdeas
 from storage.inquiries import Inquiry
 
@@ -60,15 +60,7 @@ class Experiments:
     def begin(self, experiment_id: str) -> None:
         """Record it with its plan. Doing it again changes nothing."""
         idea = self._kept(experiment_id).idea
-        quoted = idea.quote
-        self._agent().begin(
-            Experiment(
-                id=experiment_id,
-                plan=idea.plan,
-                material=(Material(source=f"paper p. {quoted.page}", text=quoted.text),) if quoted else (),
-                ready=Ready(kind=idea.kind, title=idea.title, code=idea.code) if idea.kind and idea.code else None,
-            )
-        )
+        self._agent().begin(Experiment(id=experiment_id, plan=idea.plan, material=idea.material, ready=idea.ready))
 
     def step(self, experiment_id: str) -> str:
         """Take one step and show it: MORE, REPORT or END, by what comes next."""
@@ -105,6 +97,7 @@ class Experiments:
             unsupported=found["it"].splitlines() if found else (),
             data=plan.template.source(plan.data).provenance,
             plot=file_id,
+            beside=reported(state.experiment),
         )
         self._say(experiment_id, key, told)
         self._attach(experiment_id, f"{key}/words", state.report.text.encode(), "report", "md", state)

@@ -21,6 +21,7 @@ from bot.steering import Steering
 from engine.experiment.agent import ExperimentAgent
 from engine.experiment.author import ModelAuthor, TemplateAuthor
 from engine.experiment.plan import Plan
+from engine.experiment.published import start
 from engine.experiment.search import HubSearch, LocalSearch
 from engine.experiment.task import Data
 from engine.research import Research
@@ -56,7 +57,14 @@ def papers_on(
                 load = partial(_data_of, settings.home)
                 search = HubSearch() if settings.literature == "all" else LocalSearch()
                 opened.append(
-                    ExperimentAgent(notebook=notebook, author=author, sandbox=sandbox, load=load, search=search)
+                    ExperimentAgent(
+                        notebook=notebook,
+                        author=author,
+                        sandbox=sandbox,
+                        load=load,
+                        search=search,
+                        prototype=lambda plan: start(plan, settings.home),
+                    )
                 )
             return opened[0]
 

@@ -74,16 +74,24 @@ def experiment_stopped(experiment_id: str, title: str) -> Message:
 
 
 def reported(
-    experiment_id: str, plan: Plan, judgement: Judgement, *, unsupported: Sequence[str], data: str, plot: str | None
+    experiment_id: str,
+    plan: Plan,
+    judgement: Judgement,
+    *,
+    unsupported: Sequence[str],
+    data: str,
+    plot: str | None,
+    beside: Sequence[tuple[str, float]] = (),
 ) -> Message:
-    """unsupported: what the report's author wrote and no result bears out. plot: a file's id."""
+    """unsupported: what the report's author wrote and no result bears out. plot: a file's id. beside: what others
+    report of the metric, with where."""
     metric = plan.judged_by
     blocks: list[Block] = [
         header(HEADLINES[judgement.result]),
         section(f"{escape(plan.hypothesis, 700)}\n*{escape(judgement.reason, 700)}*"),
     ]
     if judgement.value is not None and judgement.baseline_value is not None:
-        blocks.append(table(_rows(plan, judgement), right=(1, 2)))
+        blocks.append(table(_rows(plan, judgement, beside), right=(1, 2)))
     if plot:
         alt = "Every judged run as a dot, prototype and experiment side by side, with means and intervals"
         blocks.append(image(plot, f"{metric.title}, both arms", alt))
@@ -127,7 +135,7 @@ def nothing_of_it(what: str) -> Message:
     return message(section(f"There is no {escape(what)} yet."))
 
 
-def _rows(plan: Plan, judgement: Judgement) -> list[list[str]]:
+def _rows(plan: Plan, judgement: Judgement, beside: Sequence[tuple[str, float]]) -> list[list[str]]:
     rows = [["", plan.judged_by.title, f"{CONFIDENCE:.0%} interval"]]
     told = [
         ("Prototype (baseline)", judgement.baseline_value, False),
@@ -135,7 +143,8 @@ def _rows(plan: Plan, judgement: Judgement) -> list[list[str]]:
         ("Improvement (above 0 is better)", judgement.improvement, False),
         ("Relative improvement", judgement.relative, True),
     ]
-    return rows + [_row(name, estimate, percent) for name, estimate, percent in told if estimate is not None]
+    rows += [_row(name, estimate, percent) for name, estimate, percent in told if estimate is not None]
+    return rows + [[f"Reported, {source}", f"{value:.4g}", "not given"] for source, value in beside]
 
 
 def _row(name: str, estimate: Estimate, percent: bool) -> list[str]:

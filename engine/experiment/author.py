@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine.experiment.conversation import conversation, encodable
-from engine.experiment.steps import MARGIN_TOKENS, Kind, Spent, State
+from engine.experiment.published import PUBLISHED
+from engine.experiment.steps import MARGIN_TOKENS, Kind, Ready, Spent, State
 from engine.experiment.task import Data
 from engine.experiment.template import offered_settings, read_settings, with_component, with_settings
 from engine.experiment.tools import offered
@@ -125,8 +126,11 @@ class TemplateAuthor:
     def _wanted(self, state: State) -> tuple[Workspace, list[str]]:
         experiment = state.experiment
         entry, files = experiment.plan.template.entry, dict(state.start)
-        if experiment.ready is not None:
-            files = with_component(files, entry, experiment.ready) or files
+        ready = experiment.ready
+        if ready is not None and ready.kind == PUBLISHED:
+            files = {**files, entry: ready.code.encode()}
+        elif ready is not None:
+            files = with_component(files, entry, ready) or files
         said = [step.text for step in state.steps if step.kind is Kind.WORDS]
         return with_settings(files, entry, read_settings([*experiment.plan.variables, *said]))
 
@@ -138,10 +142,16 @@ def _call(tool: str, **arguments: Any) -> Answer:
 def _done(state: State, missing: list[str]) -> str:
     ready, settings = state.experiment.ready, read_settings(state.experiment.plan.variables)
     said = read_settings(step.text for step in state.steps if step.kind is Kind.WORDS)
-    parts = [f"a small network with the {ready.kind} {ready.title} in the place of its estimator"] if ready else []
+    parts = [_put_in(ready)] if ready else []
     parts += [setting.in_words for setting in (*settings, *said) if setting.in_words not in missing]
     unset = f" The script has no place for: {', '.join(missing)}." if missing else ""
     return f"No model was asked. The prototype of the task was taken, with {'; '.join(parts)}.{unset}"[:2000]
+
+
+def _put_in(ready: Ready) -> str:
+    if ready.kind == PUBLISHED:
+        return "the paper's own code in the place of its script"
+    return f"a small network with the {ready.kind} {ready.title} in the place of its estimator"
 
 
 def _nothing_to_put_in(state: State, missing: list[str]) -> str:

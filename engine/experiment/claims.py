@@ -24,6 +24,7 @@ _PLACE = re.compile(
 _LIST_ITEM = re.compile(r"^\s*(?:[#>*-]+\s*)?$")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`|https?://\S+|\barXiv:?\s*\d{4}\.\d{4,5}(?:v\d+)?", re.S | re.I)
 _SENTENCE = re.compile(r"[.!?](?=\s)|\n")
+PER_CENT = ("%", "percent", "per cent")
 YEARS = range(1900, 2100)
 SMALL = 10  # whole numbers below it must be exact: rounding would let a 1 stand for any 0.9
 
@@ -58,6 +59,18 @@ def unsupported(text: str, numbers: Mapping[str, float]) -> tuple[Claim, ...]:
     return tuple(claim for claim in check_claims(text, numbers) if claim.source is None)
 
 
+def numbers_in(text: str) -> tuple[float, ...]:
+    """Every number that a text states, per cent as hundredths."""
+    return tuple(
+        float(found["digits"].replace(",", "")) * 10.0 ** int((found["power"] or "e0")[1:]) * _unit(found)
+        for found in _NUMBER.finditer(text)
+    )
+
+
+def _unit(found: re.Match[str]) -> float:
+    return 0.01 if (found["unit"] or "").strip() in PER_CENT else 1.0
+
+
 def _counts_nothing(found: re.Match[str], text: str) -> bool:
     line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
     after = text[found.end() : found.end() + 2]
@@ -80,7 +93,7 @@ def _source(found: re.Match[str], numbers: Mapping[str, float]) -> str | None:
     digits, power = found["digits"].replace(",", ""), int((found["power"] or "e0")[1:])
     written = float(digits) * 10.0**power * (-1 if found["sign"] in ("-", "−") else 1)
     decimals = len(digits.partition(".")[2]) - power
-    scales = (100.0, 1.0) if (found["unit"] or "").strip() in ("%", "percent", "per cent") else (1.0,)
+    scales = (100.0, 1.0) if (found["unit"] or "").strip() in PER_CENT else (1.0,)
     exact = "." not in digits and not power and abs(written) < SMALL and scales == (1.0,)
     nearest: tuple[float, str] | None = None
     for name, value in numbers.items():

@@ -9,6 +9,7 @@ from dataclasses import replace
 from string import Template
 from typing import Any
 
+from engine.experiment.published import FOLDER, PUBLISHED
 from engine.experiment.split import development
 from engine.experiment.steps import Experiment, Kind, State, Step, Why
 from engine.experiment.task import Data
@@ -134,7 +135,10 @@ def _brief(state: State, data: Data) -> str:
 
 
 def _prototype(state: State) -> Mapping[str, Any]:
-    files = {path: content.decode(errors="replace")[:MOST_SHOWN] for path, content in state.start.items()}
+    files = {
+        path: content.decode(errors="replace")[: SHORT if path.startswith(f"{FOLDER}/") else MOST_SHOWN]
+        for path, content in state.start.items()
+    }
     found: dict[str, Any] = {"files": files}
     if state.prototype is not None:
         found |= {"value": state.prototype.value, "seed": state.prototype.seed, "problem": state.prototype.problem}
@@ -145,5 +149,10 @@ def _material(experiment: Experiment) -> list[dict[str, str]]:
     found = [{"source": one.source, "text": one.text[:MOST_MATERIAL]} for one in experiment.material]
     if experiment.ready is not None:
         ready = experiment.ready
-        found.append({"source": f"catalogue: {ready.kind} {ready.title}", "text": ready.code[:MOST_SHOWN]})
+        source = (
+            "a script that runs the paper's own code"
+            if ready.kind == PUBLISHED
+            else f"catalogue: {ready.kind} {ready.title}"
+        )
+        found.append({"source": source, "text": ready.code[:MOST_SHOWN]})
     return found

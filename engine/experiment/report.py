@@ -84,9 +84,19 @@ def _found(experiment: Experiment, judgement: Judgement) -> list[str]:
         _row("Experiment", judgement.value),
         _row("Improvement (above 0 is better)", judgement.improvement),
         _row("Relative improvement", judgement.relative, percent=True),
+        *(f"| Reported, {source} | {value:.4g} | |" for source, value in reported(experiment)),
     ]
     basis = "Intervals are over seeds, each with rows of its own to be judged on; they say nothing about other data."
-    return ["## Found", "\n".join(row for row in rows if row), basis]
+    return ["## Found", "\n".join(row for row in rows if row), basis, *_quotations(experiment)]
+
+
+def reported(experiment: Experiment) -> list[tuple[str, float]]:
+    """What others report of the plan's metric, to stand beside what was measured: source and value."""
+    return [(one.source, one.reported) for one in experiment.material if one.reported is not None]
+
+
+def _quotations(experiment: Experiment) -> list[str]:
+    return [f"> {one.text} ({one.source})" for one in experiment.material if one.reported is not None]
 
 
 def _row(name: str, estimate: Estimate | None, percent: bool = False) -> str:

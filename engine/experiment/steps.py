@@ -95,11 +95,13 @@ class Material:
     source: str
     text: str
     numbers: tuple[float, ...] = ()  # in it, that a report may cite
+    reported: float | None = None  # what it says the plan's metric is, to stand beside what is measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A component that lies ready (see engine/catalogue), to be put in where no model can be asked."""
+    """What lies ready to be put in where no model can be asked: a component of engine/catalogue, or, with the kind
+    PUBLISHED, a script that runs a paper's own code in the place of the prototype's."""
 
     kind: str
     title: str

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import TaskDataError, UnknownThing
+from engine.experiment.published import Published
 from sandbox.workspace import Numbers, RunLimits
 
 Array = NDArray[Any]
@@ -63,6 +64,7 @@ class Source:
     load: Callable[[Path], Data]
     original: bool = False  # the data set of the published evaluation, which cannot be had without asking for it
     invented: bool = False
+    published: Published | None = None  # what came with it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

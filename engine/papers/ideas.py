@@ -10,7 +10,11 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from engine.errors import GeneratorError, PlanError
+from engine.experiment.claims import numbers_in
+from engine.experiment.metric import METRICS
 from engine.experiment.plan import Plan, read_plan
+from engine.experiment.published import PUBLISHED
+from engine.experiment.steps import Material, Ready
 from engine.experiment.task import Task
 from engine.experiment.tasks.catalogue import TASKS
 from engine.llm.catalogue import Entry, entries, offline_catalogue
@@ -62,7 +66,8 @@ SCHEMA: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idea:
-    """`kind`, `catalogue_id` and `code` are there when it puts a ready component to use."""
+    """`kind`, `catalogue_id` and `code` are there when it puts a ready component to use; `code` alone, when it runs a
+    paper's own code."""
 
     title: str
     hypothesis: str
@@ -72,6 +77,26 @@ class Idea:
     kind: str | None = None
     catalogue_id: str | None = None
     code: str = ""
+
+    @property
+    def ready(self) -> Ready | None:
+        """What an experiment can put in without a model."""
+        return Ready(kind=self.kind or PUBLISHED, title=self.title, code=self.code) if self.code else None
+
+    @property
+    def material(self) -> tuple[Material, ...]:
+        """What of the paper an experiment is told, with the numbers that a report may cite."""
+        if self.quote is None:
+            return ()
+        published = self.plan.template.source(self.plan.data).published if self.code and not self.kind else None
+        return (
+            Material(
+                source=f"paper p. {self.quote.page}",
+                text=self.quote.text,
+                numbers=numbers_in(self.quote.text),
+                reported=published.figure if published else None,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +125,43 @@ def propose(
         notes = (f"{error} The ideas come from the catalogue, without a model.", *_distance(subject))
     by_id = {entry.id: entry for entry in components}
     made = [idea for item in answer["ideas"] if (idea := _idea(paper, item, by_id)) is not None]
-    return Ideas(ideas=tuple(ranked(made, subject, works)[:count]), generator=generator, notes=notes)
+    again = measured_again(paper)
+    return Ideas(ideas=tuple([*again, *ranked(made, subject, works)][:count]), generator=generator, notes=notes)
+
+
+def measured_again(paper: Paper) -> list[Idea]:
+    """The paper's own claim, where its data and its code are at hand: what any other idea has to be held against."""
+    found = []
+    for task, source in ((one, source) for one in TASKS.values() for source in one.sources):
+        published = source.published
+        place = located(paper, published.claim) if published else None
+        if published is None or place is None or title_key(paper.title) != title_key(published.paper):
+            continue
+        metric = METRICS[published.metric]
+        hypothesis = (
+            f"{published.code} predicts the targets of “{source.title}” better than the prototype by {metric.title}; "
+            f"the paper reports {published.figure:g}."
+        )
+        plan = {
+            "hypothesis": hypothesis,
+            "task": task.name,
+            "data": source.name,
+            "model": f"{published.code}, as it is",
+            "baseline": task.baseline,
+            "variables": ["the method"],
+            "metric": published.metric,
+        }
+        found.append(
+            Idea(
+                title="The paper's own claim, measured again",
+                hypothesis=hypothesis,
+                novelty=f"It is not new: what is new has to be held against it. Nearest known: {paper.title}.",
+                plan=read_plan(plan),
+                quote=Quote(text=place.text, page=place.page),
+                code=published.script.read_text(encoding="utf-8"),
+            )
+        )
+    return found
 
 
 def closest_tasks(subject: str) -> list[Task]:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.experiment.bundle import environment_of, read_bundle, reproduce, write_bundle
-from engine.experiment.claims import unsupported
-from engine.experiment.judge import Result, explore, judge
+from engine.experiment.agent import ExperimentAgent, Finished
+from engine.experiment.author import TemplateAuthor
+from engine.experiment.bundle import read_bundle, reproduce
+from engine.experiment.judge import Result, explore
 from engine.experiment.metric import METRICS
+from engine.experiment.notebook import MemoryNotebook
 from engine.experiment.plan import read_plan
+from engine.experiment.published import start
 from engine.experiment.split import Split, inputs
+from engine.experiment.steps import Experiment
 from engine.experiment.task import Data, Task
 from engine.experiment.tasks.catalogue import TASKS
-from engine.experiment.tasks.essays.task import PAPER, VADER, vader_file
+from engine.experiment.tasks.essays.task import PAPER, PUBLISHED, vader_file
+from engine.llm.catalogue import offline_catalogue
+from engine.papers.ideas import Idea, propose
+from engine.papers.ingest import read_pdf
+from engine.papers.paper import Paper
+from engine.papers.reading import understand
 from sandbox.choose import open_workspaces
 from sandbox.execution import Outcome
 from sandbox.workspace import Expected, Run, Workspace, WorkspaceSandbox
@@ -26,17 +36,6 @@ pytestmark = pytest.mark.long
 
 ORIGINAL = 0.881  # Pearson's r of VADER on tweets, Hutto and Gilbert 2014, pages 1 and 7
 MEASURED = 0.872  # the same of the published package, version 3.3.2
-SCORER = """
-import argparse, csv
-import numpy as np
-from vaderSentiment import SentimentIntensityAnalyzer
-
-argparse.ArgumentParser().add_argument("--seed")
-analyzer = SentimentIntensityAnalyzer()
-with open("inputs/heldout.csv", newline="", encoding="utf-8") as stream:
-    texts = [row["text"] for row in csv.DictReader(stream)]
-np.save("predictions.npy", [analyzer.polarity_scores(text)["compound"] for text in texts])
-"""
 FLOORS = {
     "vader-tweets": (4200, 0.70),
     "movie-reviews": (5900, 0.75),
@@ -66,9 +65,20 @@ def tweets(home: Path) -> Data:
 @pytest.fixture(scope="module")
 def scorer(home: Path) -> Workspace:
     """The published package's own code as an experiment."""
-    files = VADER.files(home)
-    wanted = (name for name in VADER.parts if name.startswith("vaderSentiment/"))
-    return {"train.py": SCORER.encode()} | {name.partition("/")[2]: files[name].read_bytes() for name in wanted}
+    plan = read_plan({"hypothesis": "It is as it was.", "task": "essays", "data": "vader-tweets"})
+    return {**start(plan, home), "train.py": PUBLISHED.script.read_bytes()}
+
+
+@pytest.fixture(scope="module")
+def paper(home: Path) -> Paper:
+    return read_pdf(vader_file(home, PAPER), "vader.pdf")
+
+
+@pytest.fixture(scope="module")
+def measured_again(paper: Paper) -> Idea:
+    """What a newcomer without a model is proposed first."""
+    model = offline_catalogue()
+    return propose(paper, understand(paper, model), model).ideas[0]
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
@@ -106,39 +116,35 @@ def test_the_packages_scores_of_all_tweets_correlate_as_they_did_beside_the_pape
     assert found == pytest.approx(ORIGINAL, abs=0.01)
 
 
-def test_the_paper_as_an_experiment_is_judged_reported_bundled_and_reproduced(
-    tweets: Data, scorer: Workspace, sandbox: WorkspaceSandbox, home: Path, tmp_path: Path
+def test_of_the_paper_its_own_claim_is_proposed_first_with_the_sentence_that_makes_it(measured_again: Idea) -> None:
+    plan, (told,) = measured_again.plan, measured_again.material
+    assert (plan.task, plan.data, plan.metric) == ("essays", "vader-tweets", "pearson")
+    assert (told.source, told.reported) == ("paper p. 7", ORIGINAL)
+    assert ORIGINAL in told.numbers
+
+
+def test_the_paper_s_claim_is_measured_again_judged_reported_beside_it_bundled_and_reproduced(
+    tweets: Data, measured_again: Idea, sandbox: WorkspaceSandbox, home: Path, tmp_path: Path
 ) -> None:
-    plan = read_plan(
-        {
-            "hypothesis": "VADER's rules rate tweets more like people do than a ridge regression on their words.",
-            "task": "essays",
-            "data": "vader-tweets",
-            "metric": "pearson",
-            "seeds": 3,
-            "success": "mean improvement over the baseline > 0.05 with 90 % interval above 0",
-        }
+    agent = ExperimentAgent(
+        notebook=MemoryNotebook(),
+        author=TemplateAuthor(),
+        sandbox=sandbox,
+        load=lambda plan: tweets,
+        prototype=lambda plan: start(plan, home),
     )
-    judgement = judge(plan, tweets, scorer, sandbox)
+    plan = replace(measured_again.plan, repeats=3)
+    begun = Experiment(id="x-1", plan=plan, material=measured_again.material, ready=measured_again.ready)
+    agent.begin(begun)
+    ending = agent.go_on("x-1")
+    assert isinstance(ending, Finished), ending
+    judgement = ending.judgement
     assert judgement.result is Result.SUCCEEDED, judgement.reason
     assert judgement.value is not None
-    assert judgement.value.value == pytest.approx(MEASURED, abs=0.02)
-    numbers = {**judgement.numbers, "the paper, page 7": ORIGINAL}
-    report = (
-        f"VADER's scores correlate with people's at {judgement.value.value:.3f}; the paper says {ORIGINAL}. "
-        "A larger model would reach 0.953."
-    )
-    assert [claim.text for claim in unsupported(report, numbers)] == ["0.953"]
-    environment = environment_of(sandbox)
-    assert {"python", "numpy", "scikit-learn", "sandbox"} <= set(environment)
-    bundle = write_bundle(
-        tmp_path / "vader.zip",
-        plan=plan,
-        data=tweets,
-        workspace=scorer,
-        judgement=judgement,
-        report=report,
-        environment=environment,
-    )
-    again = reproduce(read_bundle(bundle), home, sandbox)
+    assert judgement.value.value == pytest.approx(MEASURED, abs=0.01)
+    assert f"| Experiment | {judgement.value.value:.4g} |" in ending.report
+    assert "| Reported, paper p. 7 | 0.881 | |" in ending.report
+    assert "VADER (r = 0.881) performs as well as individual human raters" in ending.report
+    assert "Not supported by any result" not in ending.report
+    again = reproduce(read_bundle(agent.bundle("x-1", tmp_path / "vader.zip")), home, sandbox)
     assert (again.holds, again.largest_difference) == (True, pytest.approx(0.0, abs=1e-9))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from engine.errors import TaskDataError
 from engine.experiment.packages import Package
+from engine.experiment.published import Published
 from engine.experiment.task import Data, Source, Task, table
 from engine.experiment.tasks import invented
 from engine.experiment.tasks.essays.ellipse import ELLIPSE
-from sandbox.workspace import Numbers
+from sandbox.workspace import Numbers, Workspace
 
 ARCHIVE = "additional_resources/hutto_ICWSM_2014.tar.gz"
 LEXICON, SCORER = "vaderSentiment/vader_lexicon.txt", "vaderSentiment/vaderSentiment.py"
@@ -56,6 +57,25 @@ def vader_tweets(home: Path) -> Data:
     )
 
 
+def vader_code(home: Path) -> Workspace:
+    files = VADER.files(home)
+    wanted = (name for name in VADER.parts if name != ARCHIVE)
+    return {name.rpartition("/")[2]: files[name].read_bytes() for name in wanted}
+
+
+PUBLISHED = Published(
+    paper="VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
+    claim=(
+        "The Pearson Product Moment Correlation Coefficient shows that VADER (r = 0.881) performs as well as "
+        "individual human raters (r = 0.888) at matching ground truth"
+    ),
+    metric="pearson",
+    figure=0.881,
+    code=f"VADER's own code ({VADER.pinned})",
+    script=Path(__file__).parent / "published" / "train.py",
+    files=vader_code,
+)
+
 TASK = Task(
     name="essays",
     title="Scoring texts",
@@ -75,6 +95,7 @@ TASK = Task(
             provenance=PROVENANCE,
             needs=f"{VADER.pinned} (2.4 MB)",
             load=vader_tweets,
+            published=PUBLISHED,
         ),
         invented.source("invented-scores", invented.scored_texts),
         ELLIPSE,
