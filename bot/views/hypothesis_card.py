@@ -82,7 +82,8 @@ def _figures(place: Place, kind: Kind, own_model: str) -> str:
         STEP_SIZE_EFFECT if place.step_size_effect else "",
         f"{figures.diverged(score)}, and is lost there" if score.diverged else "",
     ]
-    return "\n".join(filter(None, [*lines, " · ".join(filter(None, parts))]))
+    last = " · ".join(filter(None, parts))
+    return "\n".join(filter(None, [*lines, last[:1].upper() + last[1:]]))
 
 
 def _beside(place: Place) -> list[str]:
@@ -130,7 +131,8 @@ def _added(place: Place, kind: Kind, own_model: str) -> str:
         return f"{count(number, 'parameter')} an instance"
     if not number:
         return ""
-    over = f"{figures.signed(added_share(kind, number))} % parameters over {escape(kind.reference)}"
+    share, of = added_share(kind, number), escape(kind.reference)
+    over = f"{figures.signed(share)} % parameters over {of}" if share else f"as many parameters as {of}"
     return f"{over} ({number:,} an instance)"
 
 

@@ -167,7 +167,7 @@ def _legend(ranked: Ranking, kind: Kind, conditions: Conditions, spacing: float 
         f"*B-WR*: share of comparisons won against all {baselines:,} baselines; *BSOTA-WR*: against the best one of "
         f"each setting. A candidate exactly as good as the baselines scores about .50 / {chance}; compare with the "
         "“ref” rows, the best baselines.",
-        f"{ties}*N-score*: distance from the nearest published one, 0 is the same{usual}.{cost}",
+        f"{ties}*N-score*: distance from the nearest published one before training, 0 is the same there{usual}.{cost}",
         f"Intervals: 90 % over seeds, not over new data sets. Measured in {suite_words(measured)}{tuned(measured)}. "
         f"{caveat(measured)}",
     ]

@@ -47,6 +47,7 @@ from engine.verdict import Novelty, Verdict
 from sandbox.execution import Level, Outcome
 from sandbox.guest.components.kind import Conditions as KindConditions
 from sandbox.guest.components.kind import Drawing, Image, Kind, Known, Series
+from sandbox.guest.components.kinds import KINDS
 from sandbox.guest.harness import Harness
 
 SWISH = Known(name="SiLU", source="Elfwing et al.", year=2017, code="", baseline=True, best=True)
@@ -577,9 +578,15 @@ def test_the_factor_of_the_grid_is_told_where_there_is_one() -> None:
     assert "strength" not in hypothesis_card(place, KIND).text
 
 
+def test_what_has_as_many_parameters_as_the_reference_is_told_so() -> None:
+    layer_norm = KINDS["normalizer"]
+    place = replace(RANKED.places[0], verdict=replace(RANKED.places[0].verdict, cost_ratio=None, parameters=64))
+    assert "\nAs many parameters as LayerNorm (64 an instance)\n" in hypothesis_card(place, layer_norm).text
+
+
 def test_an_n_score_stands_beside_what_is_usual_among_published_ones() -> None:
     text = ranking(RANKED, KIND, conditions=DOCKER, choosing=AT_FIRST, spacing=0.35).text
-    assert "0 is the same (published ones: typically 0.35 from each other)" in text
+    assert "0 is the same there (published ones: typically 0.35 from each other)" in text
 
 
 def test_divergence_is_told_as_such() -> None:
