@@ -60,13 +60,12 @@ class Exchange:
         self._sending = threading.Lock()
         self._late = False
 
-    def begin(self, run: Run, number: int) -> None:
+    def begin(self, run: Run) -> None:
         """Wait until the supervisor is there and hand it the run. Raises SandboxBroken."""
         first = [run.expects.path] if run.expects else []
         files = {path: content for path, content in run.files.items() if path not in first}
         limits = asdict(run.limits) | {"first_bytes": most_bytes(run.expects) if run.expects else 0}
         head = {
-            "number": number,
             "entry": run.entry,
             "arguments": run.arguments,
             "limits": limits,

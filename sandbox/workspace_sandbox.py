@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import logging
 import os
@@ -82,7 +81,6 @@ class FreshSandbox:
         self._turn = threading.Condition()
         self._running = 0
         self._open: dict[int, Call] = {}
-        self._numbers = itertools.count(os.getpid())
         self._closed = False
         try:
             if level is not Level.UNSAFE:
@@ -172,7 +170,7 @@ class FreshSandbox:
     def _once(self, run: Run, call: Call) -> Exchange:
         exchange = Exchange(self._launch(run))
         try:
-            exchange.begin(run, next(self._numbers) % 4000)
+            exchange.begin(run)
         except BaseException:
             exchange.close()
             raise

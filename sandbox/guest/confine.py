@@ -25,6 +25,7 @@ from glob import glob
 from pathlib import Path
 
 from . import landlock, linux, namespaces, seccomp
+from .uids import Uids, claim_uids
 
 MIB = 1 << 20
 NICENESS = 5  # of a job: whoever answers people, and the fork server, come first; the rest is for many threads
@@ -48,12 +49,16 @@ class Boundary:
     """How jobs of this fork server are confined. `program` is the system-call filter, None in unsafe mode."""
 
     mode: Mode
-    own_uids: bool  # jobs run as uids of their own
+    uids: Uids | None  # for jobs; None: they run as whoever runs the fork server
     landlock: bool
     program: bytes | None
     readable: tuple[str, ...]
     scratch_root: str
     gpus: tuple[str, ...] = ()  # device nodes that the container was given
+
+    @property
+    def own_uids(self) -> bool:
+        return self.uids is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,23 +75,19 @@ def boundary(mode: Mode, scratch_root: str) -> Boundary:
     version = landlock.abi()
     if mode is Mode.LANDLOCK and version < 6:
         raise OSError(f"Landlock ABI {version}; jobs of one uid can only be kept apart from ABI 6 (Linux 6.12) on")
-    own_uids = mode is Mode.DOCKER or (mode is Mode.NAMESPACES and _maps_many_uids())
-    own_uids = own_uids or (mode is Mode.LANDLOCK and os.geteuid() == 0)
+    uids = claim_uids() if mode is not Mode.UNSAFE and os.geteuid() == 0 else None
+    if mode is Mode.DOCKER and uids is None:
+        raise OSError("this container's user namespace has no uids for jobs; let the engine map 65,536 of them")
     gpus = tuple(glob("/dev/nvidia*")) if mode is Mode.DOCKER else ()
     return Boundary(
         mode=mode,
-        own_uids=own_uids,
+        uids=uids,
         landlock=version > 0 and mode is not Mode.UNSAFE,
         program=None if mode is Mode.UNSAFE else seccomp.program(),
         readable=(*_libraries(), *(READ_BY_CUDA if gpus else ())),
         scratch_root=scratch_root,
         gpus=gpus,
     )
-
-
-def _maps_many_uids() -> bool:
-    with open("/proc/self/uid_map") as maps:
-        return any(int(line.split()[0]) == namespaces.FIRST_JOB_UID for line in maps)
 
 
 def _libraries() -> tuple[str, ...]:

@@ -23,7 +23,6 @@ from typing import Any, NoReturn
 
 from . import linux
 from .confine import CPUINFO, Allowance, Boundary, Mode, boundary, isolate
-from .namespaces import FIRST_JOB_UID, JOB_UIDS, OUTSIDE_UIDS
 from .protocol import DOCUMENT_LENGTH, FRAME, Kind, read_exactly
 from .running import Running
 from .warden import Warden, remove_tree
@@ -60,7 +59,7 @@ class Supervisor:
         self.head = head
         self.limits: dict[str, Any] = head["limits"]
         self.warden = Warden(within)
-        self.uid = self._uid(head["number"])
+        self.uid = self.warden.uid_for(0)
         self.selector = selectors.DefaultSelector()
         self.stopped: str | None = None
         if within.mode is Mode.NAMESPACES:  # sized for this run; the view's own is tiny
@@ -72,13 +71,6 @@ class Supervisor:
         self.scratch = os.path.join(within.scratch_root, name)
         self.work = os.path.join(self.scratch, "work")
         self.kept = -1  # a descriptor of `work`: its name may lead elsewhere once the script has run
-
-    def _uid(self, number: int) -> int:
-        if not self.within.own_uids:
-            return os.getuid()
-        if self.within.mode is Mode.NAMESPACES:
-            return FIRST_JOB_UID + number % (JOB_UIDS - 1)
-        return OUTSIDE_UIDS + JOB_UIDS + number  # beside those of the fork servers' jobs
 
     def owner(self) -> contextlib.AbstractContextManager[None]:
         return self.warden.identity(self.uid) if self.within.own_uids else contextlib.nullcontext()

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from . import linux
 from .linux import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, MS_REMOUNT
+from .uids import JOB_UIDS, NARROW, Uids, claim_uids
 
 STAGE = "/sys"  # exists everywhere, and nothing that is bound lies below it
 DEVICES = ("null", "zero", "full", "random", "urandom")
-FIRST_JOB_UID = 20000
-JOB_UIDS = 4096
-OUTSIDE_UIDS = 1_879_048_192  # 0x70000000: above what systems hand out to people or to other containers
 EVERYTHING = (
     linux.CLONE_NEWUSER
     | linux.CLONE_NEWNS
@@ -31,19 +31,17 @@ EVERYTHING = (
 )
 
 
-def identity_maps(uid: int, gid: int) -> tuple[str, str]:
-    """What inside maps to outside: uid 0 is whoever started this; root can also give every job a uid of its own."""
-    extra = f"{FIRST_JOB_UID} {OUTSIDE_UIDS} {JOB_UIDS}\n" if uid == 0 else ""
-    return f"0 {uid} 1\n{extra}", f"0 {gid} 1\n{extra}"
-
-
-def unshare_everything() -> None:
-    uids, gids = identity_maps(os.geteuid(), os.getegid())
-    if os.geteuid() == 0:
-        _map_from_outside(uids, gids)
+def unshare_everything() -> Uids | None:
+    """Uid 0 inside is whoever started this; root can also give every job a uid of its own. The caller keeps them."""
+    ours, our_group = f"0 {os.geteuid()} 1\n", f"0 {os.getegid()} 1\n"
+    claimed = claim_uids() if os.geteuid() == 0 else None
+    if claimed:
+        theirs = f"{NARROW[0]} {claimed.first} {JOB_UIDS}\n"
+        _map_from_outside(ours + theirs, our_group + theirs)
     else:
         linux.unshare(EVERYTHING)
-        map_alone(uids, gids)
+        map_alone(ours, our_group)
+    return claimed
 
 
 def map_alone(uids: str, gids: str) -> None:
@@ -109,14 +107,24 @@ def _bind(source: str, target: str, flags: int) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     plan = json.loads(arguments[0])
-    unshare_everything()
+    _claimed = unshare_everything()
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+        _end_alike(status)
     linux.prctl(linux.PR_SET_PDEATHSIG, 9)
     build_view([(source, target) for source, target in plan["binds"]])
     os.execve(plan["command"][0], plan["command"], plan["environment"])
+
+
+def _end_alike(status: int) -> NoReturn:
+    """So that whoever waits for this process learns how the one inside ended."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from glob import glob
 
-from . import linux, namespaces
+from . import linux
 from .confine import MIB, NICENESS, SLOT, Boundary, Mode
 from .processes import Process, below, descendants, table
 from .running import Running
+from .uids import JOB_UIDS
 from .weight import Weights
 
 SCAN_SECONDS = 0.05
@@ -28,7 +29,6 @@ class Warden:
         self.running: dict[int, Running] = {}
         self.in_namespace = within.mode is Mode.NAMESPACES
         self.by_uid = within.own_uids and not self.in_namespace
-        self.first_uid = namespaces.OUTSIDE_UIDS if within.mode is Mode.LANDLOCK else namespaces.FIRST_JOB_UID
         self.oom_kills = self._oom_kills()
         self.processes: dict[int, Process] = {}
         self.next_scan = 0.0
@@ -44,8 +44,9 @@ class Warden:
 
         trusted: one for the side of a split job that runs no candidate's code.
         """
-        half = namespaces.JOB_UIDS // 2 - 1
-        return self.first_uid + number % half + half * trusted if self.within.own_uids else os.getuid()
+        half = JOB_UIDS // 2 - 1
+        uids = self.within.uids
+        return os.getuid() if uids is None else uids.first + number % half + half * trusted
 
     @contextlib.contextmanager
     def identity(self, uid: int) -> Iterator[None]:
@@ -54,13 +55,16 @@ class Warden:
         The real uid meanwhile is one that nobody has: a job cannot signal us, and a signal to all of "our" uid cannot
         reach a fork that is still root.
         """
+        assert self.within.uids is not None
         os.setresgid(-1, uid, -1)
-        os.setresuid(self.first_uid + namespaces.JOB_UIDS - 1, uid, 0)
+        os.setresuid(self.within.uids.first + JOB_UIDS - 1, uid, 0)
         try:
             yield
         finally:
             os.setresuid(0, 0, 0)
             os.setresgid(0, 0, 0)
+            if self.in_namespace:  # the kernel forgets it with every change of identity
+                linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def _as_owner(self, job: Running) -> contextlib.AbstractContextManager[None]:
         return self.identity(job.uid) if self.by_uid else contextlib.nullcontext()
