@@ -141,12 +141,15 @@ class ProcessChannel:
 
     def last_words(self) -> str:
         self._listener.join(END_SECONDS)
-        return self._words.decode(errors="replace")
+        words = self._words.decode(errors="replace").strip()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(END_SECONDS)
+            ended = f"ended by signal {-status}" if status < 0 else f"ended with status {status}"
+            words += f"{'; ' if words else ''}{ended}"
+        return words
 
     def close(self) -> None:
         with self._closing:
-            if self._process.returncode is not None:
-                return
             # The end of its stdin tells the fork server to end its jobs and itself; SIGKILL is for one that hangs.
             with contextlib.suppress(OSError):
                 self._in.close()

@@ -96,7 +96,7 @@ def read_back(files: Sequence[tuple[str, int]]) -> Iterator[bytes]:
             while size:
                 piece = file.read(min(size, PIECE))
                 if not piece:
-                    raise EOFError("a file became shorter though nothing runs any more")
+                    raise OSError("a file became shorter though nothing runs any more")
                 size -= len(piece)
                 yield piece
 

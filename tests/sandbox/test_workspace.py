@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import signal
 import tempfile
 import textwrap
 import threading
@@ -25,6 +26,7 @@ from sandbox.choose import open_workspaces
 from sandbox.container import connect
 from sandbox.errors import SandboxBroken, SandboxUnavailable
 from sandbox.execution import Level, Outcome
+from sandbox.guest.processes import below
 from sandbox.image import Target, ensure_image
 from sandbox.workspace import Expected, Numbers, Run, RunLimits, RunResult, WorkspaceSandbox, refused
 from sandbox.workspace_sandbox import FreshSandbox, with_docker, with_processes
@@ -585,6 +587,18 @@ def test_a_sandbox_that_lets_a_script_out_is_refused() -> None:
             FreshSandbox(open_one._launch, level=Level.NAMESPACES, parallel=1)
     finally:
         open_one.close()
+
+
+def test_a_supervisor_that_is_killed_is_a_fault_of_ours_that_says_how_it_ended(
+    namespaces_workspaces: WorkspaceSandbox,
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        lost = threads.submit(namespaces_workspaces.run, script("import time\ntime.sleep(50)"))
+        while not (found := [each for each in below(os.getpid()) if _command(str(each.pid)).endswith("main.py\0")]):
+            time.sleep(0.05)
+        os.kill(found[0].parent, signal.SIGKILL)
+        with pytest.raises(SandboxBroken, match=r"was lost.*ended by signal 9"):
+            lost.result(60)
 
 
 def test_closing_ends_what_runs_and_leaves_no_file() -> None:
