@@ -63,7 +63,7 @@ def scatter(ranking: Ranking) -> bytes | None:
     height = 6.6
     sets = len({trial.cell.partition("/")[0] for place in ranking.places for trial in place.score.trials})
     note = f"{len(ranking.places)} measured on {shortened(ranking.suite, 2)}; crosses: 90 % intervals over seeds, "
-    note += f"not over data sets, of which there are only {sets}"
+    note += f"not over data sets, of which there {'is' if sets == 1 else 'are'} only {sets}"
     made = figure(height, "Win rate against the best baseline, over win rate against all", note)
     axes = panel(made, 0.65, 0.55, WIDTH - 0.85, height - 1.2)
     axes.set_xlim(-0.02, 1.02)

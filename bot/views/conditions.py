@@ -70,10 +70,11 @@ def _grid(kind: Kind, suite: Suite | OwnSuite) -> str:
 
 
 def suite_words(measured: Measuring) -> str:
-    """`34 settings on five small data sets`, `8 seeds of your own model ranker on clicks`"""
+    """`34 settings on five small data sets`, `8 trainings (one a seed) of your own model ranker on clicks`"""
     if measured.own_model:
         on = escape(listed(list(measured.sources)))
-        return f"{count(measured.settings, 'seed')} of your own model *{escape(measured.own_model)}* on {on}"
+        trainings = f"{count(measured.settings, 'training')} (one a seed)"
+        return f"{trainings} of your own model *{escape(measured.own_model)}* on {on}"
     sets = f"{number_word(measured.data_sets)} small data set{'' if measured.data_sets == 1 else 's'}"
     return f"{count(measured.settings, 'setting')} on {sets}"
 

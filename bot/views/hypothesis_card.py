@@ -99,7 +99,7 @@ def _beside(place: Place) -> list[str]:
 def _settings(score: Score, own_model: str) -> str:
     number = len(score.trials)
     if own_model:
-        return f"{count(number, 'seed')} of your own model *{escape(own_model)}* on one data set"
+        return f"{count(number, 'training')} (one a seed) of your own model *{escape(own_model)}* on one data set"
     return f"{count(number, 'setting')}. {few(len({trial.cell.partition('/')[0] for trial in score.trials}))}"
 
 

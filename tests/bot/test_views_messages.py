@@ -257,6 +257,16 @@ def test_the_number_of_data_sets_is_said_to_be_small() -> None:
     assert caveat(replace(SCREEN, data_sets=1)).startswith("One data set is few")
 
 
+def test_a_team_is_told_how_often_its_own_model_is_trained() -> None:
+    own = replace(SCREEN, settings=8, data_sets=1, sources=("clicks",), own_model="ranker")
+    text = ranking(RANKED, KIND, conditions=replace(DOCKER, measuring=own), choosing=AT_FIRST).text
+    assert "Measured in 8 trainings (one a seed) of your own model ranker on clicks." in text
+    assert (
+        "In 1 training (one a seed) of your own model ranker"
+        in hypothesis_card(RANKED.places[0], KIND, own_model="ranker").text
+    )
+
+
 def test_rough_win_rates_are_called_so_wherever_they_stand() -> None:
     rough = "Win rates of nets of glass are rough."
     kind = replace(KIND, conditions=replace(KIND.conditions, rough=rough))
