@@ -10,6 +10,7 @@ from engine.errors import UnknownThing
 from engine.hypothesis import Hypothesis
 from engine.verdict import Verdict
 from sandbox.execution import Execution, Limits, Outcome, Sandbox, Task
+from sandbox.guest.candidate import MAX_LEARNABLE_SCALARS
 from sandbox.guest.components.kind import Kind
 from sandbox.guest.components.kinds import KINDS
 
@@ -75,7 +76,7 @@ def _fault(kind: Kind, execution: Execution) -> tuple[str, str] | None:
         if not np.isfinite(np.asarray(array, np.float64)).all():
             return "finite output", f"its {name} on the public probe set is not finite"
     parameters, cost = execution.values.get("parameters"), execution.values.get("cost_ratio")
-    if type(parameters) is not int or parameters < 0:
+    if type(parameters) is not int or not 0 <= parameters <= MAX_LEARNABLE_SCALARS:
         return "reply", "its reply does not say how many parameters it has"
     timed = cost is None or (type(cost) is float and math.isfinite(cost) and cost >= 0)
     return None if timed else ("reply", "its reply does not say what it costs")

@@ -18,8 +18,9 @@ MAX_REASON = 300
 DESCRIPTION_BYTES = 256  # of one array in a reply's document
 # Limits that are answered with an error inside.
 CLAIMABLE = ("memory limit", "device memory limit", "disk limit", "process limit")
+OURS = ("time limit", "output limit", "reply limit", "stopped", "died")  # never what a candidate says of itself
 _CHECK = re.compile(r"[a-z][a-z0-9 _-]{0,39}")
-_PATH = re.compile(r"(?<![\w/.])/(?:[\w.+@-]+/)+([\w.+@-]*)")
+_PATH = re.compile(r"(?<![\w/.])/+(?:[\w.+@~%=,-]+/+)+([\w.+@~%=,-]*)")
 
 
 def rule(task: Task, pending: Pending, level: Level) -> Execution:
@@ -67,6 +68,7 @@ def _end(reply: Packet) -> str:
         end == "rejected"
         and isinstance(check, str)
         and _CHECK.fullmatch(check)
+        and check not in (*CLAIMABLE, *OURS)
         and isinstance(values.get("reason"), str)
     ):
         return "rejected"

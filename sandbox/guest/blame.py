@@ -13,7 +13,7 @@ from .job import Fault
 CANDIDATE_FILE = "proposal.py"  # the file name under which candidates are compiled
 MODEL_FILE = "own_model.py"  # the same of a team's own model, see own.py
 LONGEST_MESSAGE = 300
-LIMIT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EAGAIN)
+LIMIT_ERRORS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EAGAIN, errno.ENOMEM)
 LIMIT_WORDS = ("can't allocate memory", "can't start new thread")
 
 

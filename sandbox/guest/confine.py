@@ -34,7 +34,7 @@ ALLOCATOR_SLACK_MIB = 256  # address space that malloc and threads reserve but h
 SLOT = "slot"  # how the directories of a scratch root are named that are file systems for one job each
 CPUINFO = "/proc/cpuinfo"  # torch reads it as it is loaded, to choose its instructions
 READ_BY_CUDA = ("/proc", "/sys")
-DEVICES = tuple(f"/dev/{name}" for name in namespaces.DEVICES)
+DEVICES = tuple(f"/dev/{name}" for name in namespaces.DEVICES if name != "zero")  # mapped, zero is shared memory
 
 
 class Mode(StrEnum):
@@ -83,7 +83,9 @@ def boundary(mode: Mode, scratch_root: str) -> Boundary:
         mode=mode,
         uids=uids,
         landlock=version > 0 and mode is not Mode.UNSAFE,
-        program=None if mode is Mode.UNSAFE else seccomp.program(),
+        program=None
+        if mode is Mode.UNSAFE
+        else seccomp.program(shares_user=mode is Mode.LANDLOCK and uids is None, shared_memory=bool(gpus)),
         readable=(*_libraries(), *(READ_BY_CUDA if gpus else ())),
         scratch_root=scratch_root,
         gpus=gpus,

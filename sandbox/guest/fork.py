@@ -134,6 +134,8 @@ def _limit_behind(error: BaseException) -> str | None:
         return "device memory limit"
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in text):
         return "memory limit"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return "memory limit"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         return "disk limit"
     if isinstance(error, BlockingIOError) or (isinstance(error, RuntimeError) and "can't start new thread" in text):

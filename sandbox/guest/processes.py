@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MEMORY = (b"RssAnon", b"RssShmem", b"HugetlbPages", b"VmPTE")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """`memory_kib`: anonymous and shared memory that is resident; pages shared with the parent count too."""
+    """`memory_kib`: resident anonymous, shared and huge pages, and the tables of pages; what the parent shares counts."""
 
     pid: int
     parent: int
@@ -26,7 +28,7 @@ def process(pid: int | str) -> Process | None:
             fields = dict(line.split(b":", 1) for line in status.read().splitlines() if b":" in line)
     except OSError:
         return None
-    memory = (fields.get(name, b"0 kB").split()[0] for name in (b"RssAnon", b"RssShmem"))
+    memory = (fields.get(name, b"0 kB").split()[0] for name in MEMORY)
     return Process(
         pid=int(fields[b"Pid"]),
         parent=int(fields[b"PPid"]),
@@ -35,6 +37,16 @@ def process(pid: int | str) -> Process | None:
         memory_kib=sum(map(int, memory)),
         zombie=fields[b"State"].split()[0] == b"Z",
     )
+
+
+def cpu_seconds(pid: int) -> float:
+    """What it has used of the processors, without its children; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            used = stat.read().rpartition(")")[2].split()[11:13]  # after the name: utime and stime
+    except OSError:
+        return 0.0
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
 
 def table() -> dict[int, Process]:
