@@ -73,7 +73,7 @@ def _figures(place: Place, kind: Kind, own_model: str) -> str:
         nearest, source = escape(verdict.novelty.nearest, 100), escape(verdict.novelty.nearest_source, 200)
         known = f"{nearest} ({source})" if source else nearest
         lines.append(f"Nearest published one: {known}, N-score *{figures.n_score(verdict.novelty.n_score)}*")
-    lines += [f"In {_settings(score, own_model)}.", *_beside(place)]
+    lines += [f"In {_settings(score, own_model)}.", *_beside(place, kind)]
     lines += [f"At an equal budget it {_against(matched)}." for matched in place.matched]
     parts = [
         _time(place, kind),
@@ -86,13 +86,14 @@ def _figures(place: Place, kind: Kind, own_model: str) -> str:
     return "\n".join(filter(None, [*lines, last[:1].upper() + last[1:]]))
 
 
-def _beside(place: Place) -> list[str]:
+def _beside(place: Place, kind: Kind) -> list[str]:
     """`Beside, in the median against GELU: accuracy (R2 of regressions) −0.8 points, last loss −1.7 %.`"""
     if place.beside is None:
         return []
     found = place.beside
     last = f", last loss *{figures.signed(found.final)} %*" if found.final is not None else ""
-    accuracy = f"accuracy (R2 of regressions) *{figures.signed(found.accuracy)} points*"
+    r2 = " (R2 of regressions)" if kind.conditions.regression else ""
+    accuracy = f"accuracy{r2} *{figures.signed(found.accuracy)} points*"
     return [f"Beside, in the median against {escape(found.against)}: {accuracy}{last}."]
 
 

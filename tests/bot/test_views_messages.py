@@ -571,6 +571,7 @@ def test_accuracy_and_the_last_loss_stand_beside_what_decides() -> None:
     assert said in hypothesis_card(place, KIND).text
     unknown = replace(place, beside=Beside(against="GELU", accuracy=-0.008, final=None))
     assert "−0.8 points.\n" in hypothesis_card(unknown, KIND).text
+    assert "against GELU: accuracy −0.8 points" in hypothesis_card(place, KINDS["loss"]).text
 
 
 def test_a_step_size_effect_is_marked_and_explained() -> None:
