@@ -24,6 +24,8 @@ def help_in_general(kinds: Sequence[Kind], *, unknown: str = "", bot: str = "@co
         "`incremental` asks for improvements of known ones.",
         *([f"• `{bot} propose 4 {kinds[-1].plural} and 4 {kinds[-2].plural}`: several kinds."] if kinds[1:] else []),
         f"• `{bot} surprise me`: the kinds are drawn by lot.",
+        "• `... on the standard suite`: more seeds; `... on the full suite`: longer training on more data; `... on our "
+        "ranker`: your own model, registered on my machine with `conjecture suite add FILE`.",
         f"• `{bot} help {kinds[0].title if kinds else 'KIND'}`: what the code of a kind must look like, what it is "
         "compared with and on what it is tried.",
         f"• `{bot} digest now`: the best so far. `digest daily 09:00` posts it here every day, `digest off` ends that.",

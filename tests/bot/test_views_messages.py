@@ -487,6 +487,12 @@ def test_help_names_what_there_is_no_help_on() -> None:
     assert "`@conjecture help regularizer`" in text
 
 
+def test_help_says_on_what_else_it_can_be_measured() -> None:
+    text = accepted_by_slack(help_in_general([KIND, PENALTY])).text
+    for words in ("on the standard suite", "on the full suite", "on our ranker", "conjecture suite add FILE"):
+        assert words in text
+
+
 def test_help_on_a_kind_reads_as_paragraphs() -> None:
     long = "word " * 22
     blocks = help_on_kind(
