@@ -6,14 +6,16 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from . import gpu
 from .confine import Mode, boundary
 from .fork import Action
 from .forkserver import ForkServer, Stream, warm
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str], *, prepare: Callable[[], None] | None = None) -> None:
+    """prepare: makes a job's device ready in its fork, in the place of what a GPU asks for."""
     mode, actions_module, scratch_root = arguments
     stream = Stream(os.dup(0), os.dup(1))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
     within = boundary(Mode(mode), scratch_root)
     actions = load(actions_module)
     warm()
-    ForkServer(stream, within, actions).serve()
+    ForkServer(stream, within, actions, prepare or (gpu.prepare if within.gpus else None)).serve()
 
 
 def load(actions_module: str) -> dict[str, Action]:

@@ -40,23 +40,27 @@ def live(
     allowance: Allowance,
     actions: Mapping[str, Action],
     packs: Packs,
+    prepare: Callable[[], None] | None = None,
     bridge: Bridge | None = None,
     guest: bool = False,
 ) -> NoReturn:
-    """Never returns, whatever happens in between. Of a split job one fork is the guest, which has no packs."""
+    """Never returns, whatever happens in between. Of a split job one fork is the guest, which has no packs.
+
+    prepare: what makes the job's device ready, before anything of the job is read.
+    """
     try:
         try:
             _only_descriptors(channel, output, bridge)
             isolate(within, uid, scratch, allowance)
-            if within.gpus:
-                gpu.prepare()
+            if prepare is not None:
+                prepare()
         except BaseException as error:  # noqa: BLE001 - nothing may return from a fork
-            os.write(2, f"the fork could not confine itself: {_where(error)}".encode())
+            os.write(2, f"the fork could not confine itself and get ready: {_where(error)}".encode())
             os._exit(1)
         with socket.socket(fileno=CHANNEL) as stream:
-            stream.sendall(CONFINED)  # from here on an early end is the candidate's doing
             (length,) = LENGTH.unpack(read_exactly(stream.recv, LENGTH.size))
             packet = decode(read_exactly(stream.recv, length))
+            stream.sendall(CONFINED)  # from here on an early end is the candidate's doing
             reply = _answer(packet, actions, packs, bridge.at(BRIDGE) if bridge else None, guest)
             _flush()
             stream.sendall(LENGTH.pack(len(reply)) + reply)

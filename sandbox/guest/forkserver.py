@@ -79,7 +79,20 @@ class Stream:
 
 
 class ForkServer:
-    def __init__(self, stream: Stream, within: Boundary, actions: Mapping[str, Action]) -> None:
+    """With `prepare`, which makes a job's device ready, the fork for the next job is made ahead, while nothing runs:
+    confined and ready it waits for that one job. It has the latest job's limits, and is dismissed for one with others.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        within: Boundary,
+        actions: Mapping[str, Action],
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        self.prepare = prepare
+        self.latest: tuple[int, dict[str, Any]] | None = None  # number and limits of a job
+        self.ahead: Running | None = None  # only ever while no job runs
         self.stream = stream
         self.within = within
         self.actions = actions
@@ -96,12 +109,14 @@ class ForkServer:
         running = self.warden.running
         try:
             while True:
+                self._look_ahead()
                 for key, _ in self.selector.select(TICK_SECONDS if running else None):
                     key.data()
                 for job in list(running.values()):
                     if self.warden.over_limit(job):
                         self._finish(job)
         except EOFError:
+            self._dismiss()
             for job in list(running.values()):
                 self.warden.end(job)
                 self.warden.remove_files(job)
@@ -118,6 +133,7 @@ class ForkServer:
     def _command(self) -> None:
         kind, number, length = FRAME.unpack(self.stream.read(FRAME.size))
         if kind == Kind.SHELVE:
+            self._dismiss()  # it has not got this pack
             packet = decode(self.stream.read(length))
             for dropped in packet.values["dropped"]:
                 self.packs.pop(dropped, None)
@@ -139,6 +155,52 @@ class ForkServer:
             raise ValueError(f"frame of kind {kind} from the host; expected SHELVE, RUN or KILL")
 
     def _start(self, number: int, limits: dict[str, Any], payload: memoryview) -> None:
+        job = self._take_ahead(number, limits) or self._forked(number, limits)
+        self.latest = number, limits
+        self.warden.running[number] = job
+        for fork in job.forks:
+            self._send(fork, payload)
+        payload[:] = bytes(len(payload))
+        os.set_blocking(job.output, False)
+        events: list[tuple[Any, Callable[[Running], object]]] = [(job.channel, self._reply), (job.output, self._output)]
+        for source, action in [*events, *((fork.exit, self._finish) for fork in job.forks)]:
+            self.selector.register(source, selectors.EVENT_READ, partial(self._on_event, job, action))
+
+    def _look_ahead(self) -> None:
+        if self.prepare is not None and self.latest is not None and not self.ahead and not self.warden.running:
+            number, limits = self.latest
+            self.ahead = self._forked(number + 1, {**limits, "split": False})
+
+    def _take_ahead(self, number: int, limits: dict[str, Any]) -> Running | None:
+        """The fork that waits, as this job's, whose limits count from now on. None when there is none for it."""
+        job = self.ahead
+        if job is None:
+            return None
+        if _allowance(job.limits) != _allowance(limits) or limits["split"] or self.warden.has_exited(job):
+            self._dismiss()
+            return None
+        self.ahead = None
+        job.number, job.limits = number, limits
+        job.start_from(process(job.pid))
+        return job
+
+    def _dismiss(self) -> None:
+        """End the fork that waits. Raises RuntimeError when it cannot be ended: the whole worker is then given up."""
+        job, self.ahead = self.ahead, None
+        if job is None:
+            return
+        if self.warden.has_exited(job):
+            said = os.read(job.output, RELAYED).decode(errors="replace")
+            sys.stderr.write(f"a fork that waited for its job has ended by itself: {said}\n")
+        self.warden.running[job.number] = job
+        clean = self.warden.end(job) and self.warden.remove_files(job)
+        del self.warden.running[job.number]
+        job.close()
+        if not clean:
+            raise RuntimeError("a fork that waited for its job, and ran nothing, could not be ended")
+
+    def _forked(self, number: int, limits: dict[str, Any]) -> Running:
+        """One fork, or for a split job two, which wait for what they are to do."""
         output, printed = os.pipe()
         if limits["split"]:
             trusted, guest = Bridge.pair()
@@ -149,14 +211,7 @@ class ForkServer:
         else:
             job = self._fork(number, limits, (output, printed))
         os.close(printed)
-        self.warden.running[number] = job
-        for fork in job.forks:
-            self._send(fork, payload)
-        payload[:] = bytes(len(payload))
-        os.set_blocking(output, False)
-        events: list[tuple[Any, Callable[[Running], object]]] = [(job.channel, self._reply), (output, self._output)]
-        for source, action in [*events, *((fork.exit, self._finish) for fork in job.forks)]:
-            self.selector.register(source, selectors.EVENT_READ, partial(self._on_event, job, action))
+        return job
 
     def _fork(
         self,
@@ -185,9 +240,10 @@ class ForkServer:
                 within=self.within,
                 uid=uid,
                 scratch=scratch,
-                allowance=Allowance(**{name: limits[name] for name in Allowance.__dataclass_fields__}),
+                allowance=_allowance(limits),
                 actions=self.actions,
                 packs=self.packs,
+                prepare=self.prepare,
                 bridge=bridge,
                 guest=guest,
             )
@@ -277,10 +333,7 @@ class ForkServer:
         for source in sources:
             if self._registered(source):
                 self.selector.unregister(source)
-        for fork in job.forks:
-            fork.channel.close()
-            os.close(fork.exit)
-        os.close(job.output)
+        job.close()
         del self.warden.running[job.number]
         clean = self.warden.remove_files(job) and gone
         if job.guest is not None:
@@ -289,3 +342,7 @@ class ForkServer:
 
     def _registered(self, source: Any) -> bool:
         return source in self.selector.get_map()
+
+
+def _allowance(limits: Mapping[str, Any]) -> Allowance:
+    return Allowance(**{name: limits[name] for name in Allowance.__dataclass_fields__})

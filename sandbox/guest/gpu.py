@@ -1,6 +1,7 @@
 """A job's GPU: made ready before it reads a candidate's code, capped, and out of its memory told as such.
 
-CUDA does not survive a fork, so the fork server never initialises it: each fork does, once it is confined.
+CUDA does not survive a fork, so the fork server never initialises it: each fork does, once it is confined. That takes
+seconds, so the fork for the next job is made ahead, while nothing runs (see `ForkServer`).
 """
 
 from __future__ import annotations

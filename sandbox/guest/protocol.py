@@ -5,7 +5,7 @@ A *packet* is a JSON document, named arrays and one blob:
     document = {"values": {...}, "arrays": [[name, dtype, [shape...]], ...]}
 A *frame* carries bytes between host and fork server for one job: u8 kind | u32 job | u64 length | bytes.
 Between a fork and the fork server a packet is preceded by its length as u64; the fork's first byte says that it is
-confined.
+confined, and has read its job.
 
 The fork server relays packets without looking into them and wipes its buffer, so that no later fork finds another job's
 text in its memory.
@@ -29,7 +29,7 @@ Array = NDArray[np.generic]
 FRAME = struct.Struct("<BIQ")
 LENGTH = struct.Struct("<Q")
 DOCUMENT_LENGTH = struct.Struct("<I")
-CONFINED = b"\x01"  # the first byte that a fork sends
+CONFINED = b"\x01"  # the first byte that a fork sends, once it is confined and has its job
 MAX_JOB = 2 << 20  # bytes of a packet for a fork: source and options
 MAX_VALUES = 64 << 10  # bytes of JSON in a reply
 MAX_DOCUMENT = 1 << 20  # bytes of JSON in anything

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from .processes import Process, cpu_seconds
 from .protocol import CONFINED, LENGTH
 
 
@@ -50,6 +51,18 @@ class Running:
     def forks(self) -> tuple[Running, ...]:
         """The guest first: whatever went wrong began there."""
         return (self,) if self.guest is None else (self.guest, self)
+
+    def start_from(self, fork: Process | None) -> None:
+        """Count from now on: what the fork has taken to get ready is not the job's."""
+        self.started = time.monotonic()
+        self.base_kib = fork.memory_kib if fork else self.base_kib
+        self.cpu_seconds = -cpu_seconds(self.pid)
+
+    def close(self) -> None:
+        for fork in self.forks:
+            fork.channel.close()
+            os.close(fork.exit)
+        os.close(self.output)
 
     def greeted(self) -> None:
         """Look whether a guest, whose channel nobody else reads, has said that it is confined."""
@@ -96,6 +109,6 @@ class Running:
             "oom": any(fork.oom for fork in self.forks),
             "clean": clean,
             "seconds": time.monotonic() - self.started,
-            "cpu_seconds": sum(fork.cpu_seconds for fork in self.forks),
+            "cpu_seconds": max(0.0, sum(fork.cpu_seconds for fork in self.forks)),
             "peak_mib": max(0, max(fork.peak_kib for fork in self.forks) - self.base_kib) / 1024,
         }

@@ -129,7 +129,7 @@ class Warden:
         """Kill everything of the job and wait until it is gone. False when something outlives SIGKILL."""
         deadline = time.monotonic() + GONE_SECONDS
         for fork in job.forks:
-            fork.ended_by_us = not self._has_exited(fork)
+            fork.ended_by_us = not self.has_exited(fork)
         while True:
             for fork in job.forks:
                 self._kill(fork)
@@ -144,7 +144,7 @@ class Warden:
         self.processes, self.next_scan = {}, 0.0  # the table still lists what has just been ended
         return True
 
-    def _has_exited(self, job: Running) -> bool:
+    def has_exited(self, job: Running) -> bool:
         if job.status is not None:
             return True  # collected along with another job
         return os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
