@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ def ask(text: str, *, as_json: bool, out: Path | None, files: tuple[Path, ...], 
     with advised() as outcome:
         settings = read_settings(slack=False)
         log_to_stderr("error")
+        # What is not waited for, such as a confirmation, loses its workspace at the end and goes on at the next start.
+        logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
         home = Home(settings.home)
