@@ -21,7 +21,7 @@ from bot.digests import Digests
 from bot.home import Home
 from bot.investigation import Investigation
 from bot.jobs import Jobs
-from bot.listeners import buttons, message
+from bot.listeners import buttons, message, plans
 from bot.own_models import OwnModels
 from bot.paper_wiring import papers_on
 from bot.papers import Papers
@@ -58,6 +58,7 @@ from sandbox.workspace import WorkspaceSandbox
 from storage.database import open_database
 from storage.files import Files, SqlAttachments
 from storage.findings import SqlLedger
+from storage.ideas import SqlIdeas
 from storage.inquiries import SqlInquiries
 from storage.journal import SqlJournal
 from storage.library import SqlLibrary
@@ -228,6 +229,7 @@ def reading_room_on(settings: Settings, database: Engine) -> ReadingRoom:
         retrieval=Retrieval(library, embedder_of(settings)),
         arxiv=arxiv,
         literatures=[own, *outside],
+        opinions=SqlIdeas(database).opinions,
     )
 
 
@@ -299,6 +301,7 @@ class Bot:
         closing.callback(jobs.close)
         message.register(app, jobs=jobs, inquiries=self.inquiries, bot_user=bot_user)
         buttons.register(app, jobs=jobs)
+        plans.register(app, jobs=jobs, steering=papers.steering)
         jobs.start()
         schedule.start(jobs.receive_digest)
         schedule.every_night(jobs.receive_night)

@@ -7,7 +7,7 @@ workflow has an id made of what it is about, so that enqueueing it again changes
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -73,7 +73,7 @@ class Jobs:
             *(self.answer, self.try_as, self.approve, self.decline, self.research, self.rest, self.stop),
             *(self.vote, self.learn, self.digest, self.digest_off, self.rotate),
             *(self.evaluate, self.export, self.confirm_promising, self.confirm),
-            *(self.read, self.experiment, self.vote_on_idea, self.approve_idea, self.take_over),
+            *(self.read, self.experiment, self.vote_on_idea, self.edit_plan, self.approve_idea, self.take_over),
         )
         self._workflows = {body.__name__: DBOS.workflow(name=body.__name__)(self._guarded(body)) for body in bodies}
 
@@ -125,6 +125,10 @@ class Jobs:
     ) -> None:
         click = f"{person}-{idea_id}-{clicked_at}"
         self._enqueue(ANSWERS, "vote_on_idea", click, clicked_at, person, channel, thread_ts, idea_id, thumbs_up)
+
+    def receive_plan_edit(self, form_id: str, idea_id: str, told: Mapping[str, Any], person: str) -> None:
+        """`form_id`: of the view, which can be submitted once."""
+        self._enqueue(ANSWERS, "edit_plan", form_id, idea_id, dict(told), person, form_id)
 
     def receive_idea_approval(self, clicked_at: str, idea_id: str, person: str, as_component: bool) -> None:
         self._enqueue(ANSWERS, "approve_idea", f"{idea_id}-{clicked_at}", idea_id, person, clicked_at, as_component)
@@ -254,6 +258,9 @@ class Jobs:
 
     def vote_on_idea(self, *clicked: Any) -> None:
         _step(self._papers.steering.vote, *clicked)
+
+    def edit_plan(self, idea_id: str, told: Mapping[str, Any], person: str, form_id: str) -> None:
+        _step(self._papers.steering.edit, idea_id, told, person, form_id)
 
     def approve_idea(self, idea_id: str, person: str, clicked_at: str, as_component: bool) -> None:
         then = _step(self._papers.approve_clicked, idea_id, person, clicked_at, as_component)

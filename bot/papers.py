@@ -65,7 +65,7 @@ class Papers:
         if found is not None:
             kept, wanted = found
             if wanted.told or not wanted.approves:
-                self._reply(inquiry, self.steering.change(kept, wanted))
+                self._reply(inquiry, self.steering.change(kept.id, wanted, inquiry.person))
             if not wanted.approves:
                 return True, None
             as_component = bool(kept.idea.kind) and not wanted.as_plan

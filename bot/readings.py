@@ -98,7 +98,8 @@ class Readings:
         if self._journal.stopped(wanted):
             return self._end(one, Progress.STOPPED, reading_stopped(one.name))
         self._ideas.record(wanted, ideas.ideas, self._among(one))
-        self._say(one, "ideas", ideas_heading(ideas, found.title or one.name, len(ideas.ideas)))
+        kept = self._ideas.ideas([wanted])  # after a crash those of the first time, whatever a model says now
+        self._say(one, "ideas", ideas_heading(ideas, found.title or one.name, len(kept)))
         return True
 
     def show_ideas(self, wanted: str) -> None:

@@ -111,6 +111,15 @@ class Slack:
             return False
         return True
 
+    def open(self, trigger_id: str, view: Mapping[str, Any]) -> bool:
+        """Show a form to whoever clicked; a trigger lives for three seconds. False when it could not be opened."""
+        try:
+            call(self._client.views_open, trigger_id=trigger_id, view=view)
+        except SlackError as error:
+            log.warning("cannot open a form: %s", error)
+            return False
+        return True
+
     def upload(self, key: str, data: bytes, name: str, title: str) -> str:
         """The id of a file that only the bot sees, ready to be shown in an image block."""
         with self._lock(key):

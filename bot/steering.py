@@ -1,14 +1,20 @@
-"""What people do with ideas: vote, change a plan in words, approve. A method is one idempotent step of jobs.py."""
+"""What people do with ideas: vote, change a plan in words or in a form, approve.
+
+A method is one idempotent step of jobs.py; only the form is opened and looked through while its person waits.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from bot.slack import Slack
 from bot.views import idea as views
-from bot.views.message import Message
+from bot.views.message import Block, Message
+from bot.views.plan_form import beside, nothing_to_edit, plan_form
 from engine.errors import PlanError
 from engine.experiment.plan import Plan
 from engine.experiment.rewording import Rewording, read_rewording, reworded
@@ -36,6 +42,7 @@ class Steering:
         self._research = research
         self._slack = slack
         self._costed = costed
+        self._changing = threading.Lock()  # two changes of one plan are carried out one after the other
 
     def vote(self, at: str, person: str, channel: str, thread_ts: str | None, idea_id: str, thumbs_up: bool) -> None:
         """at: Slack's time of the click; of two clicks of one person the later counts."""
@@ -65,20 +72,22 @@ class Steering:
             return views.what_of_it(found.number)
         return found, wanted
 
-    def change(self, kept: KeptIdea, wanted: Rewording) -> Message:
+    def change(self, idea_id: str, wanted: Rewording, person: str) -> Message:
         """Plan anew as wished, and show it in the idea's card as well."""
-        if kept.approved_by:
-            return views.plan_is_fixed(kept.number, kept.approved_by)
-        try:
-            plan = self._costed(reworded(kept.idea.plan, wanted))
-        except PlanError as error:
-            return views.plan_unchanged(kept.number, str(error))
-        self._ideas.replan(kept.id, plan)
-        after = self._ideas.idea(kept.id)
+        with self._changing:
+            kept = self._ideas.idea(idea_id)
+            if kept.approved_by:
+                return views.plan_is_fixed(kept.number, kept.approved_by)
+            try:
+                plan = self._costed(reworded(kept.idea.plan, wanted))
+            except PlanError as error:
+                return views.plan_unchanged(kept.number, str(error))
+            self._ideas.replan(kept.id, plan)
+            after = self._ideas.idea(kept.id)
         self._show(after)
         if after.approved_by:
             return views.plan_is_fixed(kept.number, after.approved_by)
-        return views.replanned(after, wanted.words)
+        return views.replanned(after, wanted.words, person)
 
     def _of_thread(self, inquiry: Inquiry) -> Sequence[KeptIdea]:
         if inquiry.thread_ts is None:
@@ -86,6 +95,36 @@ class Steering:
         thread = self._inquiries.in_thread(inquiry.channel, inquiry.thread_ts)
         readings = self._ideas.readings([other.id for other in thread])
         return self._ideas.ideas([one.id for one in readings])
+
+    # --- in a form
+
+    def open_form(self, trigger_id: str, idea_id: str, person: str, channel: str, thread_ts: str | None) -> None:
+        try:
+            kept = self._ideas.idea(idea_id)
+        except NotRecorded:
+            self._slack.ephemeral(channel, person, views.idea_lost(idea_id), thread_ts)
+            return
+        if not self._slack.open(trigger_id, self._fixed(kept) or plan_form(kept)):
+            self._slack.ephemeral(channel, person, views.form_not_opened(kept.number), thread_ts)
+
+    def looked_through(self, idea_id: str, told: Mapping[str, Any]) -> tuple[Block | None, dict[str, str]]:
+        """Before changes of a form are taken: what is to be shown in its place, if its plan is fixed by now; and what
+        is wrong, by the input that it is said beside."""
+        kept = self._ideas.idea(idea_id)
+        try:
+            reworded(kept.idea.plan, Rewording(number=kept.number, told=told))
+        except PlanError as error:
+            return self._fixed(kept), beside(str(error).splitlines())
+        return self._fixed(kept), {}
+
+    def edit(self, idea_id: str, told: Mapping[str, Any], person: str, occasion: str) -> None:
+        """Change a plan as a form said, and tell its thread who did."""
+        kept = self._ideas.idea(idea_id)
+        changed = self.change(idea_id, Rewording(number=kept.number, told=told), person)
+        self._say(kept, f"edited/{occasion}", changed)
+
+    def _fixed(self, kept: KeptIdea) -> Block | None:
+        return nothing_to_edit(kept, views.plan_is_fixed(kept.number, kept.approved_by)) if kept.approved_by else None
 
     # --- approving
 

@@ -17,6 +17,7 @@ from storage.ideas import KeptIdea
 VOTE_IDEA = "vote_idea"
 APPROVE_COMPONENT = "approve_idea_component"  # value: the idea's id
 APPROVE_PLAN = "approve_idea_plan"
+EDIT_PLAN = "edit_idea_plan"
 
 
 def ideas_heading(found: Ideas, name: str, number: int) -> Message:
@@ -28,8 +29,8 @@ def ideas_heading(found: Ideas, name: str, number: int) -> Message:
             f"*{told} from {escape(name, 150)}*, best first ({escape(made, 200)}). None was tried here yet.{notes}"
         ),
         context(
-            "A plan can be changed in words until it is approved, for example `idea 2: use 5 seeds`, `idea 2: metric "
-            "auc`, `idea 2: data credit` or `idea 2: success if mean improvement > 0.01`."
+            "A plan can be changed until it is approved: with its button, or in words, for example `idea 2: use 5 "
+            "seeds`, `idea 2: metric auc`, `idea 2: data credit` or `idea 2: success if mean improvement > 0.01`."
         ),
     )
 
@@ -47,7 +48,7 @@ def idea_card(kept: KeptIdea) -> Message:
         blocks.append(context(f"Approved by <@{escape(kept.approved_by)}>: the plan is fixed · `{escape(kept.id)}`"))
         return message(*blocks, request_id=kept.id)
     blocks.append(context(f"{_what_approval_does(kept)} · `{escape(kept.id)}`"))
-    blocks.append(actions(*_approvals(kept)))
+    blocks.append(actions(*_approvals(kept), button("Edit the plan", EDIT_PLAN, kept.id)))
     blocks.append(feedback(VOTE_IDEA, f"up {kept.id}", f"down {kept.id}"))
     return message(*blocks, request_id=kept.id)
 
@@ -82,11 +83,11 @@ def plan_in_words(plan: Plan) -> str:
         f"• Model: {escape(plan.model, 400)}\n• Against: {escape(plan.baseline, 400)}{varied}\n"
         f"• Judged by {escape(metric.title)} ({plan.direction} is better), on {plan.repeats} fresh seeds\n"
         f"• *Holds if* {escape(plan.criterion.in_words(metric), 400)}: fixed before anything runs\n"
-        f"• Cost: {_cost(plan)}"
+        f"• Cost: {cost_in_words(plan)}"
     )
 
 
-def _cost(plan: Plan) -> str:
+def cost_in_words(plan: Plan) -> str:
     runs = count(2 * plan.repeats, "judged run")
     if plan.cost is not None:
         return f"{runs}, about {duration(plan.cost.seconds)} in all by what runs of this task took here"
@@ -105,11 +106,20 @@ def idea_vote_recorded(title: str, *, thumbs_up: bool) -> Message:
     return message(section(f"{thumb} for the idea “{escape(title, 150)}”, counted once; the last click counts."))
 
 
-def replanned(kept: KeptIdea, changes: Sequence[str]) -> Message:
+def replanned(kept: KeptIdea, changes: Sequence[str], person: str) -> Message:
     return message(
         section(
-            f"Idea {kept.number} is planned anew ({escape(listed(list(changes)), 300)}).\n"
+            f"<@{escape(person)}> planned idea {kept.number} anew ({escape(listed(list(changes)), 500)}).\n"
             f"{plan_in_words(kept.idea.plan)}"
+        )
+    )
+
+
+def form_not_opened(number: int) -> Message:
+    return message(
+        section(
+            f"Slack did not open the form in time. Click again, or say for example `idea {number}: use 5 seeds, metric "
+            "auc`."
         )
     )
 

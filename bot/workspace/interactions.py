@@ -108,10 +108,18 @@ def state_of(block: Json, value: Any) -> Json:
     return {element["action_id"]: entry}
 
 
+def initial(element: Json) -> Any:
+    """What an input holds while nobody has touched it."""
+    if element["type"] == "checkboxes":
+        return [option["value"] for option in element.get("initial_options", [])]
+    return element.get("initial_value") or element.get("initial_option", {}).get("value")
+
+
 async def submit_view(team: Team, user: Json, args: Json) -> Json:
     """Submit a modal. Returns {"closed", "errors": {block_id: sentence}}. Raises Refusal."""
-    view, values = _view(team, user, args), args.get("values") or {}
+    view = _view(team, user, args)
     inputs = [b for b in view["blocks"] if b["type"] == "input" and b["element"]["type"] in INTERACTIVE]
+    values = {b["block_id"]: initial(b["element"]) for b in inputs} | (args.get("values") or {})
     missing = [b["block_id"] for b in inputs if not b.get("optional") and not values.get(b["block_id"])]
     if missing:
         return {"closed": False, "errors": dict.fromkeys(missing, "Please complete this required field.")}

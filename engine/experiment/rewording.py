@@ -36,7 +36,11 @@ class Rewording:
 
     @property
     def words(self) -> list[str]:
-        return [f"{name}: {value}" for name, value in self.told.items()]
+        return [f"{name}: {_said(value)}" for name, value in self.told.items() if value or name == "variables"]
+
+
+def _said(value: Any) -> str:
+    return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)
 
 
 def read_rewording(text: str) -> Rewording | None:

@@ -6,34 +6,14 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from live_bot import Json, Running, blocks_of, running, texts, until
-from matplotlib.backends.backend_pdf import PdfPages
-from matplotlib.figure import Figure
+from paper_threads import PAGES, PASTED, TITLE, card_of, elements, ideas_of, pdf, read
 
 from engine.experiment.bundle import read_bundle
 from storage.ideas import KeptIdea, SqlIdeas
 from storage.notebook import SqlNotebook
-
-PAGES = (
-    """Abstract
-We study classification of tables with missing values.
-Our method reaches an accuracy of 0.91, better than the
-baseline's 0.84. It imputes every missing value twice.
-1. Introduction
-Tables with missing values are common in medicine.
-Activation functions of small networks matter there.""",
-    """2. Results
-Our method improves the accuracy to 0.91 on three tables.
-3. Limitations
-The method cannot handle text yet.
-Other activation functions remain to be tried.
-References
-Smith, A. (2010). On baselines. In Proc. X.""",
-)
-PASTED = "Rules for Tweets\n\nAbstract\n" + "We find that rules improve the accuracy on tweets to 0.91. " * 9
 
 
 @pytest.fixture(scope="module")
@@ -47,32 +27,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("papers") / "gaps.pdf"
-    path.write_bytes(pdf("Tables With Gaps:\nImputing Missing Values Twice", *PAGES))
+    path.write_bytes(pdf(TITLE, *PAGES))
     return path
-
-
-def pdf(title: str, *pages: str) -> bytes:
-    out = io.BytesIO()
-    with PdfPages(out) as file:
-        for number, text in enumerate(pages):
-            figure = Figure(figsize=(8.5, 11))
-            if number == 0:
-                figure.text(0.15, 0.93, title, size=16, va="top")
-                figure.text(0.15, 0.85, "Ada Lovelace", size=11)
-            for line, words in enumerate(text.splitlines()):
-                figure.text(0.15, 0.8 - 0.02 * line, words, size=10)
-            file.savefig(figure)
-    return out.getvalue()
-
-
-def read(live: Running, ts: str, papers: int = 1) -> list[Json]:
-    """The thread once all of its papers are read."""
-
-    def over() -> list[Json]:
-        replies = live.replies(ts)
-        return replies if texts(replies).count(" below.") == papers else []
-
-    return until(over)
 
 
 @pytest.fixture(scope="module")
@@ -80,21 +36,6 @@ def thread(live: Running, paper: Path) -> str:
     ts = live.say("@conjecture have a look", files=[paper])
     read(live, ts)
     return ts
-
-
-def ideas_of(live: Running, ts: str) -> list[KeptIdea]:
-    ideas = SqlIdeas(live.bot.laboratory.database)
-    inquiry = live.inquiry(ts)
-    assert inquiry
-    return ideas.ideas([one.id for one in ideas.readings([inquiry.id])])
-
-
-def card_of(live: Running, ts: str, kept: KeptIdea) -> Json:
-    return next(m for m in live.replies(ts) if kept.id in m["text"])
-
-
-def elements(message: Json, kind: str) -> list[Any]:
-    return [element for block in blocks_of([message], kind) for element in block["elements"]]
 
 
 def test_the_answer_begins_with_that_it_reads_and_says_that_no_model_is_asked(live: Running, thread: str) -> None:
@@ -155,6 +96,42 @@ def test_which_idea_is_asked_where_it_was_not_said(live: Running, thread: str) -
     assert "Which idea?" in texts(live.ask("use 5 seeds", thread=thread))
 
 
+def open_form(live: Running, ts: str, kept: KeptIdea, user: str | None = None) -> Json:
+    live.person.click(card_of(live, ts, kept)["ts"], "edit_idea_plan", kept.id, user, channel=live.channel)
+    return until(lambda: live.person.views(user=user))[-1]  # type: ignore[no-any-return]
+
+
+def test_a_plan_is_edited_in_a_form_that_says_what_is_wrong_beside_the_input(live: Running, thread: str) -> None:
+    kept = ideas_of(live, thread)[3]
+    view = open_form(live, thread, kept)
+    wrong = live.person.submit(view["id"], {"seeds": "99", "success": "it works"})
+    assert not wrong["closed"]
+    assert set(wrong["errors"]) == {"seeds", "success"}
+    assert "99" in wrong["errors"]["seeds"]
+    assert ideas_of(live, thread)[3].idea.plan == kept.idea.plan
+    right = {"seeds": "9", "success": "mean improvement > 0.02", "variables": "max_iter = 900"}
+    assert live.person.submit(view["id"], right)["closed"]
+    (told,) = until(lambda: [m for m in live.replies(thread) if "planned idea 4 anew" in m["text"]])
+    assert told["text"].startswith("<@")
+    assert "seeds: 9" in told["text"]
+    assert "18 judged runs" in told["text"]
+    plan = ideas_of(live, thread)[3].idea.plan
+    assert (plan.repeats, plan.criterion.above, plan.variables) == (9, 0.02, ("max_iter = 900",))
+    assert "18 judged runs" in card_of(live, thread, kept)["text"]
+
+
+def test_of_two_people_who_edit_a_plan_at_once_neither_undoes_the_other(live: Running, thread: str) -> None:
+    kept = ideas_of(live, thread)[4]
+    other = next(user["id"] for user in live.person.state()["users"] if user["name"] != "ada" and not user["is_bot"])
+    one, two = open_form(live, thread, kept), open_form(live, thread, kept, other)
+    assert live.person.submit(one["id"], {"seeds": "6"})["closed"]
+    assert live.person.submit(two["id"], {"model": "Two layers instead of one"}, user=other)["closed"]
+    told = until(lambda: len(found := [m for m in live.replies(thread) if "idea 5 anew" in m["text"]]) == 2 and found)
+    assert any(f"<@{other}>" in m["text"] for m in told)
+    plan = ideas_of(live, thread)[4].idea.plan
+    assert (plan.repeats, plan.model) == (6, "Two layers instead of one")
+
+
 @pytest.mark.parametrize(
     ("data", "why"), [(b"%PDF-1.7 something", "damaged"), (b"no paper at all", "is not a PDF")], ids=["cut", "no pdf"]
 )
@@ -189,13 +166,16 @@ def test_reading_nothing_is_answered_with_what_can_be_given(live: Running) -> No
 
 def test_an_approved_component_becomes_a_request_in_the_same_thread(live: Running, thread: str) -> None:
     kept = next(one for one in ideas_of(live, thread) if one.idea.kind)
-    card = card_of(live, thread, kept)
+    card, form = card_of(live, thread, kept), open_form(live, thread, kept)
     live.person.click(card["ts"], "approve_idea_component", kept.id, channel=live.channel)
     told = until(lambda: [m for m in live.replies(thread) if "It is measured as a component" in m["text"]])
     assert kept.idea.title in texts(told)
     until(lambda: [m for m in live.replies(thread) if m["text"].startswith("Working on")])
     assert "the plan is fixed" in card_of(live, thread, kept)["text"]
     assert "so its plan is fixed" in texts(live.ask(f"idea {kept.number}: use 9 seeds", thread=thread))
+    assert not live.person.submit(form["id"], {"seeds": "9"})["closed"]
+    assert "so its plan is fixed" in str(live.person.views()[-1]["blocks"])
+    assert ideas_of(live, thread)[kept.number - 1].idea.plan == kept.idea.plan
     live.ask("stop", thread=thread)
     until(lambda: [m for m in live.replies(thread) if m["text"].startswith("Stopped") and "scored" not in m["text"]])
 

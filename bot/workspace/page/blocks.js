@@ -81,11 +81,12 @@ function select(block, element, context) {
     ? element.option_groups.map((group) => h("optgroup", { label: group.label.text }, group.options.map(entry)))
     : element.options.map(entry);
   const label = element.placeholder?.text ?? "Choose";
+  const name = block.type === "input" ? block.label.text : label;
   const choose = (event) => {
     if (block.type === "input") context.values.set(block.block_id, event.target.value);
     else if (event.target.value) sure(element, () => context.act(block, element, event.target.value))();
   };
-  return h("select", { "aria-label": label, "data-key": `${block.block_id}/${element.action_id}`, onchange: choose }, h("option", { value: "", selected: !chosen }, label), options);
+  return h("select", { "aria-label": name, "data-key": `${block.block_id}/${element.action_id}`, onchange: choose }, h("option", { value: "", selected: !chosen }, label), options);
 }
 
 function overflow(block, element, context) {
