@@ -27,7 +27,8 @@ from sandbox.pool import Pool
 from sandbox.process import FORK_SERVER, MODES, ProcessChannel, command
 
 MakeTask = Callable[..., Task]
-READY = "lambda: setattr(sys, 'ready', time.monotonic())"
+TAKEN_MIB = 96  # as CUDA takes some of the host's memory
+READY = f"lambda: (setattr(sys, 'taken', b'x' * ({TAKEN_MIB} << 20)), setattr(sys, 'ready', time.monotonic()))"
 BROKEN = "lambda: exec('raise RuntimeError(\\'no such device\\')')"
 LOOKS = """
     import sys
@@ -72,7 +73,7 @@ class Server:
         return self.pool.run(task)
 
     def waiting(self) -> int:
-        """The process of the fork that waits for a job."""
+        """The process of the fork that waits for a job, or is just getting ready to."""
         assert self.channel is not None
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -81,6 +82,16 @@ class Server:
                 return found[0]
             time.sleep(0.02)
         raise AssertionError("no fork waits")
+
+
+def until_ready(pid: int) -> None:
+    def taken_kib() -> int:
+        fork = process(pid)
+        above = process(fork.parent) if fork else None
+        return fork.memory_kib - above.memory_kib if fork and above else 0
+
+    while taken_kib() < (TAKEN_MIB - 1) << 10:
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", params=[Level.NAMESPACES, pytest.param(Level.LANDLOCK, marks=pytest.mark.long)])
@@ -107,17 +118,14 @@ def look(server: Server, task: MakeTask) -> Callable[..., Any]:
 
 def test_a_fork_is_ready_before_its_job_arrives_and_serves_no_other(server: Server, look: Callable[..., Any]) -> None:
     ready_at = []
-    for _ in range(100):
-        server.waiting()
-        time.sleep(0.1)
+    for _ in range(3):
+        until_ready(server.waiting())
+        time.sleep(0.1)  # between taking memory and noting the time
         asked_at = time.monotonic()
         found = look()
         assert found["left"] is None
+        assert found["ready"] < asked_at
         ready_at.append(found["ready"])
-        if len(ready_at) > 2 and found["ready"] < asked_at:
-            break
-    else:
-        raise AssertionError("no fork was ready when its job was sent")
     assert len(set(ready_at)) == len(ready_at)
 
 
@@ -136,7 +144,7 @@ def test_a_fork_that_dies_as_its_job_is_handed_over_is_no_verdict(
 ) -> None:
     server.run(task(LOOKS))
     waits = server.waiting()
-    time.sleep(0.5)  # until it is ready, most likely
+    until_ready(waits)
     os.kill(waits, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:
         found = threads.submit(server.run, task(LOOKS))
@@ -150,6 +158,16 @@ def test_time_is_counted_from_when_the_job_arrives(server: Server, look: Callabl
     server.waiting()
     time.sleep(2.0)
     look(wall_seconds=1.9)
+
+
+def test_what_a_fork_took_to_get_ready_is_not_the_jobs(server: Server, task: MakeTask) -> None:
+    lasts = "import time\ndef main(job):\n    time.sleep(0.5)\n    return Reply()"
+    limits = {"memory_mib": TAKEN_MIB // 2}
+    server.run(task(lasts, **limits))  # so that the next is made with these limits
+    until_ready(server.waiting())
+    found = server.run(task(lasts, **limits))
+    assert found.outcome is Outcome.FINISHED, found
+    assert found.peak_mib < TAKEN_MIB // 2
 
 
 def test_a_job_is_killed_at_its_own_limits_whichever_the_fork_was_made_with(server: Server, task: MakeTask) -> None:
