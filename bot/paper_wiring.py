@@ -20,6 +20,7 @@ from bot.slack import Slack
 from bot.steering import Steering
 from engine.experiment.agent import ExperimentAgent
 from engine.experiment.author import ModelAuthor, TemplateAuthor
+from engine.experiment.papers import PaperSearch
 from engine.experiment.plan import Plan
 from engine.experiment.published import start
 from engine.experiment.search import HubSearch, LocalSearch
@@ -55,14 +56,14 @@ def papers_on(
                 sandbox = workspaces()
                 closing.callback(sandbox.close)
                 load = partial(_data_of, settings.home)
-                search = HubSearch() if settings.literature == "all" else LocalSearch()
+                outside = HubSearch() if settings.literature == "all" else LocalSearch()
                 opened.append(
                     ExperimentAgent(
                         notebook=notebook,
                         author=author,
                         sandbox=sandbox,
                         load=load,
-                        search=search,
+                        search=PaperSearch(outside, room.retrieval),
                         prototype=lambda plan: start(plan, settings.home),
                     )
                 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.llm.client import LLM
 from engine.papers.arxiv import Arxiv, arxiv_id
-from engine.papers.ideas import Ideas, propose
+from engine.papers.ideas import PASSAGES, Ideas, propose, subject_of
 from engine.papers.ingest import read_pasted, read_pdf
+from engine.papers.liking import Opinion
 from engine.papers.literature import Literature, Related, related
 from engine.papers.paper import Paper
 from engine.papers.reading import Understanding, understand
@@ -33,6 +34,7 @@ class ReadingRoom:
     retrieval: Retrieval
     arxiv: Arxiv
     literatures: Sequence[Literature]
+    opinions: Callable[[], Sequence[Opinion]]  # the team's votes on earlier ideas, the newest last
 
     def paper(self, text: str = "", data: bytes | None = None, name: str = "") -> Paper:
         """Of an attached file; else of the arXiv number in the text; else the text itself. The library keeps it."""
@@ -61,7 +63,8 @@ class ReadingRoom:
         return related(self.literatures, query, leave_out=understood.title)
 
     def ideas(self, paper: Paper, understood: Understanding, found: Related) -> Ideas:
-        return propose(paper, understood, self.model, found.works)
+        passages = self.retrieval.cited(subject_of(understood), PASSAGES)
+        return propose(paper, understood, self.model, found.works, opinions=self.opinions(), passages=passages)
 
 
 def _is_text(data: bytes, name: str) -> bool:

@@ -42,6 +42,11 @@ def learn(
     )
 
 
+def voice(cast: int) -> float:
+    """What each of a person's votes weighs who cast so many."""
+    return VOICE / (VOICE + cast - 1)
+
+
 def weighted_votes(
     past: Sequence[Past], told: dict[str, Facts], *, blind: bool = False
 ) -> list[tuple[Facts, bool, float]]:
@@ -51,7 +56,7 @@ def weighted_votes(
     """
     cast = Counter(vote.person for one in past for vote in one.feedback if vote.blind == blind)
     return [
-        (told[one.hypothesis.id], vote.thumbs_up, VOICE / (VOICE + cast[vote.person] - 1))
+        (told[one.hypothesis.id], vote.thumbs_up, voice(cast[vote.person]))
         for one in past
         for vote in one.feedback
         if vote.blind == blind

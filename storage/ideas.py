@@ -14,6 +14,7 @@ from sqlmodel import col, select
 
 from engine.experiment.plan import Plan
 from engine.papers.ideas import Idea
+from engine.papers.liking import Opinion
 from storage.database import insert_once, reading, table_of, upsert, writing
 from storage.errors import NotRecorded
 from storage.idea_tables import IdeaRow, IdeaVoteRow, ReadingRow
@@ -147,6 +148,13 @@ class SqlIdeas:
             row = IdeaVoteRow(**{name: getattr(vote, name) for name in IdeaVote.__slots__})
             upsert(session, [row], "idea_id", "person")
         return True
+
+    def opinions(self) -> list[Opinion]:
+        """Every vote with its idea, the newest last."""
+        asked = select(IdeaVoteRow, IdeaRow).join(IdeaRow, col(IdeaRow.id) == IdeaVoteRow.idea_id)
+        with reading(self._engine) as session:
+            found = session.exec(asked.order_by(col(IdeaVoteRow.at), col(IdeaVoteRow.position)))
+            return [Opinion(idea=idea.value(), person=vote.person, thumbs_up=vote.thumbs_up) for vote, idea in found]
 
     def votes(self, wanted: str) -> list[IdeaVote]:
         asked = select(IdeaVoteRow).where(IdeaVoteRow.idea_id == wanted).order_by(col(IdeaVoteRow.position))

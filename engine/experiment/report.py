@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from engine.experiment.claims import unsupported
+from engine.experiment.claims import check_claims
 from engine.experiment.judge import CONFIDENCE, Arm, Judgement, Result
 from engine.experiment.steps import Experiment, Kind, State, attempt_line, numbers_of
 from engine.experiment.task import Data
@@ -40,8 +40,8 @@ def report(state: State, data: Data, judgement: Judgement, author: str) -> str:
         "## Done",
         f"Written by {author}, in {_count(len(state.attempts), 'attempt')}. In its words:",
         _quoted(words["done"]),
+        *_claims(state, judgement, " ".join(words.values())),
         *_found(state.experiment, judgement),
-        *_faults(state, judgement, " ".join(words.values())),
         *_failures(state, words["did_not_work"]),
         *_cost(state, judgement),
     ]
@@ -108,17 +108,21 @@ def _row(name: str, estimate: Estimate | None, percent: bool = False) -> str:
     return f"| {name} | {value} | {low} to {high} |"
 
 
-def _faults(state: State, judgement: Judgement, words: str) -> list[str]:
-    """What its author wrote that does not agree with what was measured."""
+def _claims(state: State, judgement: Judgement, words: str) -> list[str]:
+    """What each number that its author wrote rests on, and what does not agree with what was measured."""
     metric = state.experiment.plan.judged_by
+    claims = check_claims(words, {**numbers_of(state), **judgement.numbers})
+    rests = [f"- {claim.text}: {claim.source}" for claim in claims if claim.source is not None]
     flagged = [
         f"- {claim.text} is in no result: “{' '.join(claim.sentence.split())}”"
-        for claim in unsupported(words, {**numbers_of(state), **judgement.numbers})
+        for claim in claims
+        if claim.source is None
     ]
     for found in _BETTER.finditer(words):
         if (found[1].lower() in ("higher", "larger", "greater")) is not metric.higher:
             flagged.append(f"- “{found[0]}” is wrong: of {metric.title}, {metric.direction} is better")
-    return ["## Not supported by any result", "\n".join(dict.fromkeys(flagged))] if flagged else []
+    parts = ["What its numbers rest on:", "\n".join(dict.fromkeys(rests))] if rests else []
+    return [*parts, *(["## Not supported by any result", "\n".join(dict.fromkeys(flagged))] if flagged else [])]
 
 
 def _failures(state: State, told: str) -> list[str]:

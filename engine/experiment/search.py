@@ -17,6 +17,7 @@ from engine.llm.catalogue import entries
 from sandbox.guest.components.kinds import KINDS
 
 FOUND = 5
+PAPERS = "papers"  # searched where there is a library of them, see papers.py
 PROBE_SECONDS = 5.0
 MOST_CODE = 6_000  # characters of one result
 
@@ -30,7 +31,7 @@ class Item:
 
 class Search(Protocol):
     def find(self, what: str, query: str) -> Sequence[dict[str, Any]]:
-        """what: "code", "models" or "data". The best first; never raises for a source that cannot be asked: says so."""
+        """what: code, models, data or papers. The best first; one that cannot be asked is an entry that says so."""
         ...
 
 
@@ -38,6 +39,8 @@ class LocalSearch:
     """Prototypes and components as code, the estimators that are installed as models, the catalogue's data sets."""
 
     def find(self, what: str, query: str) -> Sequence[dict[str, Any]]:
+        if what == PAPERS:
+            return []
         items = {"code": _code, "models": _models, "data": _data}[what]()
         return [item.result for item in _closest(items, query)]
 
@@ -54,7 +57,7 @@ class HubSearch:
 
     def find(self, what: str, query: str) -> Sequence[dict[str, Any]]:
         here = [*self._local.find(what, query)]
-        return here if what == "code" else [*here, *self._hub(what, query)]
+        return [*here, *self._hub(what, query)] if what in ("models", "data") else here
 
     def _hub(self, what: str, query: str) -> list[dict[str, Any]]:
         try:

@@ -112,10 +112,10 @@ class ShowData(Arguments):
 
 
 class SearchFor(Arguments):
-    """Look for code, models or data sets."""
+    """Look for code, models or data sets, or in the team's papers, which come with the page to cite."""
 
     tool = "search"
-    what: Literal["code", "models", "data"]
+    what: Literal["code", "models", "data", "papers"]
     query: str = Field(min_length=1, max_length=200)
 
 

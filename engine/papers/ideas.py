@@ -20,6 +20,7 @@ from engine.experiment.tasks.catalogue import TASKS
 from engine.llm.catalogue import Entry, entries, offline_catalogue
 from engine.llm.client import LLM
 from engine.llm.prompt import title_key
+from engine.papers.liking import Opinion, in_words, order_by_liking
 from engine.papers.literature import Work
 from engine.papers.paper import Paper
 from engine.papers.passages import passages_of
@@ -31,7 +32,7 @@ from sandbox.guest.components.kinds import KINDS
 COUNT = 5
 OFFERED = 10  # components that a model is shown
 PER_KIND = 2  # of the offered, so that not all are of one kind
-PASSAGES = 6
+PASSAGES = 6  # of the team's papers that a model is shown
 _TEXTS = ("title", "hypothesis", "novelty", "nearest", "quote", "component")
 
 SCHEMA: Final[dict[str, Any]] = {
@@ -101,7 +102,7 @@ class Idea:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ideas:
-    """Best first. See `ranked` for what that means."""
+    """Best first: see `ranked` and `order_by_liking` for what that means."""
 
     ideas: tuple[Idea, ...]
     generator: str
@@ -109,12 +110,22 @@ class Ideas:
 
 
 def propose(
-    paper: Paper, understood: Understanding, model: LLM, works: Sequence[Work] = (), count: int = COUNT
+    paper: Paper,
+    understood: Understanding,
+    model: LLM,
+    works: Sequence[Work] = (),
+    count: int = COUNT,
+    opinions: Sequence[Opinion] = (),
+    passages: Sequence[Mapping[str, Any]] = (),
 ) -> Ideas:
-    """Ideas of a model, or, where it cannot be asked or none of its plans can be carried out, of the catalogue."""
-    subject = _subject(understood)
+    """Ideas of a model, or, where it cannot be asked or none of its plans can be carried out, of the catalogue.
+
+    opinions: what people voted on earlier ones, the newest last; they move the order. passages: what was found in the
+    team's papers, each with "paper", "page" and "text".
+    """
+    subject = subject_of(understood)
     components = closest_components(subject, [passage.text for passage in passages_of(paper)])
-    brief = _brief(understood, works, components, closest_tasks(subject), count)
+    brief = {**_brief(understood, works, components, closest_tasks(subject), count), "passages": list(passages)}
     values = {"count": count}
     try:
         answer, generator = ask(model, "paper_ideas.md", brief, SCHEMA, values, _faults), model.name
@@ -125,8 +136,13 @@ def propose(
         notes = (f"{error} The ideas come from the catalogue, without a model.", *_distance(subject))
     by_id = {entry.id: entry for entry in components}
     made = [idea for item in answer["ideas"] if (idea := _idea(paper, item, by_id)) is not None]
-    again = measured_again(paper)
-    return Ideas(ideas=tuple([*again, *ranked(made, subject, works)][:count]), generator=generator, notes=notes)
+    again, found = measured_again(paper), ranked(made, subject, works)
+    order = order_by_liking(found, opinions)
+    return Ideas(
+        ideas=tuple([*again, *(found[place] for place in order)][:count]),
+        generator=generator,
+        notes=(*notes, *in_words(found, order, len(opinions))),
+    )
 
 
 def measured_again(paper: Paper) -> list[Idea]:
@@ -191,7 +207,7 @@ def closest_components(subject: str, passages: Sequence[str]) -> list[Entry]:
 
 def ranked(ideas: Sequence[Idea], subject: str, works: Sequence[Work]) -> list[Idea]:
     """By reciprocal rank fusion of three orders: the generator's own, closeness to what the paper claims and misses,
-    and distance from the nearest work that is known. Ours; votes and outcomes may order them anew."""
+    and distance from the nearest work that is known. Ours; votes order them anew (liking.py)."""
     texts = [f"{idea.title} {idea.hypothesis}" for idea in ideas]
     near = _closest(subject, texts)
     known = [f"{work.title} {work.abstract}" for work in works]
@@ -202,7 +218,8 @@ def ranked(ideas: Sequence[Idea], subject: str, works: Sequence[Work]) -> list[I
     return [ideas[i] for i in sorted(scores, key=lambda i: -scores[i])]
 
 
-def _subject(understood: Understanding) -> str:
+def subject_of(understood: Understanding) -> str:
+    """What to search for."""
     told = [*understood.keywords, *understood.data_sets, *understood.claims[:4], *understood.gaps]
     return " ".join([understood.title, understood.task.text, *(one.text for one in told)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,6 +50,12 @@ class Retrieval:
         if self.embedder is not None:
             rankings["meaning"] = self.by_meaning(query, DEPTH, papers)
         return fused(rankings)[:count]
+
+    def cited(self, query: str, count: int = 5) -> list[dict[str, Any]]:
+        """The best passages of all papers, for a prompt: each with the paper and the page to cite."""
+        found = [one.passage for one in self.search(query, count)]
+        titles = {one.paper_id: self.library.paper(one.paper_id).title for one in found}
+        return [{"paper": titles[one.paper_id], "page": one.page, "text": one.text} for one in found]
 
     def by_meaning(self, query: str, count: int, papers: Sequence[str] | None = None) -> list[Passage]:
         """By the cosine of embeddings; none without an embedder."""

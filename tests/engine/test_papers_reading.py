@@ -13,6 +13,7 @@ from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import OpenAIModel
 from engine.papers.ideas import propose
 from engine.papers.ingest import read_pasted
+from engine.papers.liking import Opinion
 from engine.papers.literature import Work
 from engine.papers.paper import Paper
 from engine.papers.reading import Understanding, read_object, understand
@@ -201,3 +202,24 @@ def test_an_idea_near_to_known_work_comes_later(paper: Paper, offline: Understan
     known = Work(title="Learned rules", authors=(), year=None, url="", abstract=IDEA["hypothesis"] * 3, source="arXiv")
     assert propose(paper, offline, model(told)[0]).ideas[0].title == "Learned rules"
     assert propose(paper, offline, model(told)[0], [known]).ideas[0].title == "Learned rules of irony"
+
+
+def test_votes_on_earlier_ideas_move_new_ones_that_are_like_them_and_the_notes_say_so(
+    paper: Paper, offline: Understanding
+) -> None:
+    other = {**IDEA, "title": "Periodic activations", "hypothesis": "Networks with cosines learn periods."}
+    told = json.dumps({"ideas": [IDEA, other]})
+    before = propose(paper, offline, model(told)[0])
+    liked = before.ideas[1]
+    opinions = [Opinion(idea=liked, person=f"U{n}", thumbs_up=True) for n in range(4)]
+    after = propose(paper, offline, model(told)[0], opinions=opinions)
+    assert after.ideas == before.ideas[::-1]
+    assert after.notes == (*before.notes, f"Your 4 votes on earlier ideas moved “{liked.title}” up 1 place.")
+
+
+def test_a_model_that_is_asked_for_ideas_reads_passages_of_the_team_s_papers(
+    paper: Paper, offline: Understanding
+) -> None:
+    asked, prompts = model(json.dumps({"ideas": [IDEA]}))
+    propose(paper, offline, asked, passages=[{"paper": "On zebras", "page": 4, "text": "Zebras have stripes."}])
+    assert "Zebras have stripes." in prompts[0]

@@ -85,3 +85,12 @@ def test_of_two_votes_of_one_person_the_later_click_counts(ideas: SqlIdeas) -> N
     assert ideas.vote(late)
     assert not ideas.vote(replace(late, thumbs_up=True, at=NOW - timedelta(seconds=1)))
     assert ideas.votes(one.id) == [late]
+
+
+def test_votes_come_with_their_ideas_the_newest_last(ideas: SqlIdeas) -> None:
+    ideas.record("rd-1", [idea("A"), idea("B")], ["rd-1"])
+    first, second = ideas.ideas(["rd-1"])
+    ideas.vote(IdeaVote(idea_id=second.id, person="U1", thumbs_up=False, at=NOW))
+    ideas.vote(IdeaVote(idea_id=first.id, person="U2", thumbs_up=True, at=NOW - timedelta(seconds=1)))
+    told = [(one.idea, one.person, one.thumbs_up) for one in ideas.opinions()]
+    assert told == [(idea("A"), "U2", True), (idea("B"), "U1", False)]

@@ -206,6 +206,7 @@ def test_numbers_of_attempts_and_of_the_paper_may_be_cited(desk: Desk) -> None:
         text = finished(bench.run()).report
         assert "A correlation of .881." in model.conversation(0)
     assert "in no result" not in text
+    assert ": attempt 1\n- 0.881: paper p. 7, number 1" in text
 
 
 def in_turn(*players: Player) -> Player:
