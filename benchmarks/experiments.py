@@ -198,10 +198,10 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     notebook = SqlNotebook(open_database(f"sqlite:///{arguments.out.resolve()}/notebook.db"))
     sandbox = open_workspaces(arguments.sandbox, owner=str(arguments.out.resolve()))
-    found = []
+    found: list[Outcome] = []
     try:
-        for task in arguments.tasks:
-            for trial in range(arguments.trials):
+        for trial in range(arguments.trials):  # the outer loop: a run that is ended has measured every task as often
+            for task in arguments.tasks:
                 with model_for(arguments, task, trial) as model:
                     agent = ExperimentAgent(
                         notebook=notebook,
@@ -210,12 +210,12 @@ def main() -> None:
                         load=lambda plan: plan.template.load(arguments.home, plan.data),
                     )
                     found.append(measure(arguments, agent, task, trial))
-                print(f"{task} {trial + 1}/{arguments.trials}: {found[-1]}", file=sys.stderr)
+                print(f"{task} {trial + 1}/{arguments.trials}: {found[-1]}", file=sys.stderr, flush=True)
+                told = {"model": arguments.model or "scripted", "trials": [asdict(one) for one in found]}
+                (arguments.out / "experiments.json").write_text(json.dumps(told, indent=1))
     finally:
         sandbox.close()
-    told = {"model": arguments.model or "scripted", "trials": [asdict(one) for one in found]}
-    (arguments.out / "experiments.json").write_text(json.dumps(told, indent=1))
-    print(json.dumps(told) if arguments.json else table(found, told["model"]))
+    print(json.dumps(told) if arguments.json else table(found, arguments.model or "scripted"))
 
 
 if __name__ == "__main__":

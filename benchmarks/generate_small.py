@@ -127,13 +127,14 @@ def entry(name: str, strategy: str, expression: str, inspiration: str) -> dict[s
 
 
 @contextmanager
-def served(python: str, model: Path) -> Iterator[openai.OpenAI]:
-    """An OpenAI-compatible endpoint on loopback. Raises TimeoutError when it does not start."""
+def served(python: str, model: Path, context: int = 2048) -> Iterator[openai.OpenAI]:
+    """An OpenAI-compatible endpoint on loopback. context: tokens. Raises TimeoutError when it does not start."""
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [python, "-m", "llama_cpp.server", "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
-    server = subprocess.Popen([*command, "--n_threads", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command += ["--n_threads", "1", "--n_ctx", str(context)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + STARTING_SECONDS
         while not answers(port):
