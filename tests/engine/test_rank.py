@@ -248,6 +248,11 @@ def test_a_duplicate_takes_over_the_figures_of_the_baseline_that_it_is() -> None
     assert [place.hypothesis.id for place in found.places] == ["a"]
 
 
+def test_what_is_known_already_is_never_promising_however_well_it_does() -> None:
+    found = ranked([accepted("a"), accepted("d", duplicate_of="GELU")], [scored("a", 0.3), scored("d", 0.3)])
+    assert {place.hypothesis.id: place.promising for place in found.places} == {"a": True, "d": False}
+
+
 def test_a_duplicate_takes_over_the_score_of_the_earlier_hypothesis_that_it_is() -> None:
     again = accepted("d", duplicate_of="Sine gate")
     novelty = replace(again.novelty, duplicate_id="h-old") if again.novelty else None

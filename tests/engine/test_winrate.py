@@ -274,6 +274,12 @@ def test_intervals_cover_the_value_at_many_seeds() -> None:
     assert (np.mean(hits, axis=0) < 0.985).all()
 
 
+def test_baselines_that_hardly_scatter_make_no_effect_surer_than_independent_trials_would() -> None:
+    rng = np.random.default_rng(2)
+    still = np.broadcast_to(1 + rng.normal(0, 0.05, (10, 17, 1)), (10, 17, len(SELECTION_SEEDS)))
+    assert drawn_yardstick((0, 1), still[:, :, :2], still).scatter.effect == 1.0
+
+
 @pytest.mark.parametrize("without", [SEEDS, SELECTION_SEEDS])
 def test_a_baseline_that_was_not_trained_on_both_sets_of_seeds_is_refused(without: tuple[int, ...]) -> None:
     count = len(CELLS) * len(SELECTION_SEEDS)
