@@ -60,11 +60,14 @@ def test_outputs_beyond_the_tasks_classes_count_for_nothing() -> None:
     assert score(predictions, labels) == before
 
 
+@pytest.mark.parametrize("checkpoint", [0, 1])
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
-def test_one_prediction_that_is_not_finite_is_a_trial_that_diverged_and_no_other(poison: float) -> None:
+def test_one_prediction_that_is_not_finite_is_a_trial_that_diverged_and_no_other(
+    poison: float, checkpoint: int
+) -> None:
     labels, predictions = held_out(2)
     before = score(predictions, labels)
-    predictions["mlp2"][1, 0, 7, 2] = poison
+    predictions["mlp2"][checkpoint, 0, 7, 2] = poison
     after = score(predictions, labels)
     assert after[0] == Trial(cell="spirals/mlp2", seed=5, loss=None, accuracy=None)
     assert after[1:] == before[1:]
