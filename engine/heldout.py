@@ -91,10 +91,9 @@ Answers = NDArray[np.int64]
 
 def log_losses(logits: Values, answers: Answers) -> Values:
     """[...] of each example, from logits [..., classes]."""
-    largest = logits.max(-1, keepdims=True)
-    total = np.log(np.exp(logits - largest).sum(-1)) + largest[..., 0]
-    right = np.take_along_axis(logits, answers[..., None], -1)[..., 0]
-    losses: Values = total - right
+    below = logits - logits.max(-1, keepdims=True)  # first, or rounding would make equal, huge logits a perfect guess
+    right = np.take_along_axis(below, answers[..., None], -1)[..., 0]
+    losses: Values = np.log(np.exp(below).sum(-1)) - right
     return losses
 
 

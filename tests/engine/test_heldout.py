@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss, r2_score
 
-from engine.heldout import FOLDS, HeldOut, best_factor, brier_scores, scaled_brier_scores, score, tried
+from engine.heldout import FOLDS, HeldOut, best_factor, brier_scores, log_losses, scaled_brier_scores, score, tried
 from engine.score import Trial, Tried
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
@@ -79,6 +79,13 @@ def test_huge_but_finite_predictions_have_a_finite_loss() -> None:
     for trial in score(predictions, labels)[:2]:
         assert trial.loss is not None
         assert np.isfinite(trial.loss)
+
+
+@pytest.mark.parametrize("level", [1e4, 1e17, 3.4e38, -3.4e38])
+def test_equal_logits_are_a_guess_however_large_they_are(level: float) -> None:
+    """Rounding would make them a perfect one: the largest and the right one are the same number."""
+    losses = log_losses(np.full((3, 10), level), np.array([0, 4, 9]))
+    np.testing.assert_allclose(losses, np.log(10))
 
 
 def test_the_final_loss_is_that_of_the_last_checkpoint_alone() -> None:

@@ -147,6 +147,7 @@ def with_value(name: str, value: Any) -> Callable[[Execution], Execution]:
         (lambda execution: replace(execution, arrays={}), "reply"),
         (lambda execution: replace(execution, values={}), "reply"),
         (with_value("parameters", -1), "reply"),
+        (with_value("parameters", 10**50), "reply"),
         (with_value("parameters", "many"), "reply"),
         (with_value("parameters", True), "reply"),
         (with_value("cost_ratio", float("nan")), "reply"),
