@@ -61,7 +61,8 @@ def live(
             (length,) = LENGTH.unpack(read_exactly(stream.recv, LENGTH.size))
             packet = decode(read_exactly(stream.recv, length))
             stream.sendall(CONFINED)  # from here on an early end is the candidate's doing
-            reply = _answer(packet, actions, packs, bridge.at(BRIDGE) if bridge else None, guest)
+            side = bridge.at(BRIDGE) if bridge else None  # open until all is sent: the guest ends when it closes
+            reply = _answer(packet, actions, packs, side, guest)
             _flush()
             stream.sendall(LENGTH.pack(len(reply)) + reply)
     finally:

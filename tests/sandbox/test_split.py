@@ -237,6 +237,24 @@ def test_a_guest_that_breaks_ends_the_job_under_one_check_and_leaves_the_next_as
     assert np.array_equal(losses(after, short), honest)
 
 
+def test_a_reply_of_megabytes_comes_back_whole_from_split_process(opened: Sandbox) -> None:
+    on = pack(replace(SHORT, checkpoints=tuple(range(1, 11)), examples=128), b"tests", tuple(range(8)))
+    opened.shelve(on.name, on.arrays)
+    task = Task(
+        action="train",
+        kind="regularizer",
+        source=known("regularizer", "L1"),
+        options={**on.options, "device": "cpu", "factors": [0.1, 1.0, 10.0]},
+        pack=on.name,
+        expects=on.expects((0.1, 1.0, 10.0)),
+        limits=Limits(wall_seconds=60.0),
+        split=True,
+    )
+    assert sum(4 * int(np.prod(shape)) for shape in task.expects.values()) > 1e6
+    found = [opened.run(task) for _ in range(5)]
+    assert [(result.outcome, result.reason) for result in found] == [(Outcome.FINISHED, None)] * 5
+
+
 def test_a_fault_is_told_in_the_same_words_in_guest_and_in_split_process(opened: Sandbox, short: Pack) -> None:
     for case in ("training: raises", "import: raises", "contract: no module"):
         one, other = (train(opened, short, "activation", source(BROKEN[case]), split=split) for split in (False, True))
