@@ -128,6 +128,11 @@ def test_another_way_to_draw_the_same_noise_is_near_but_nothing_new() -> None:
     assert judge(KIND, behaviour(known("Cutout").code)).duplicate_of == "Cutout"
 
 
+def test_what_takes_from_the_nearest_other_row_is_not_taken_for_doing_nothing() -> None:
+    borrowed = "near = torch.cdist(x, x) + 1e9 * torch.eye(len(x))\nreturn (x + x[near.argmin(1)]) / 2"
+    assert judge(KIND, behaviour(augmentation(borrowed))).duplicate_of is None
+
+
 # --- training
 
 

@@ -194,7 +194,7 @@ def _rows(batch: int, width: int) -> Tensor:
 # --- behaviour
 
 SIGNALS, WIDTH = 8, 40
-DRAWS, COPIES = 64, 8  # calls, and how often each signal is in one call's batch
+DRAWS = 512  # calls, each with every signal once: what looks for a row's neighbour must not find a copy of it
 LAGS = (0, 1, WIDTH // 2)
 SHOWN = 3
 
@@ -216,11 +216,11 @@ def behave(build: Callable[[], Any]) -> Behaviour:
     found = []
     for number in range(DRAWS):
         seed(number)
-        found.append(_answer(component, signals.repeat(COPIES, 1), "repeat").view(COPIES, SIGNALS, WIDTH))
-    change = (torch.stack(found) - signals).flatten(0, 1)
+        found.append(_answer(component, signals.clone(), "repeat"))
+    change = torch.stack(found) - signals
     together = [(change * change.roll(-lag, -1)).mean(0) for lag in LAGS]
     return {
-        "draws": torch.stack(found[:SHOWN])[:, 0].numpy(),
+        "draws": torch.stack(found[:SHOWN]).numpy(),
         "mean": change.mean(0).numpy(),
         "together": torch.stack(together).numpy(),
         "learning": learning(component, ()),
