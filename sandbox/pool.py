@@ -21,6 +21,10 @@ SPLIT = "train"  # the one action that knows how to be two forks
 log = logging.getLogger(__name__)
 
 
+class _Crowded(Exception):
+    """The kernel ended a job for want of memory while others ran beside it: any of them may be the reason."""
+
+
 @dataclass(slots=True)
 class Seat:
     """A place for one worker. It is drained, and its worker replaced, when `spoiled`."""
@@ -100,6 +104,8 @@ class Pool:
         try:
             try:
                 return self._attempt(task, packet, call, alone=False)
+            except _Crowded:
+                return self._attempt(task, packet, call, alone=True)
             except WorkerLost as lost:
                 if self._closed:
                     raise SandboxBroken("the sandbox was closed while the job ran") from lost
@@ -153,6 +159,8 @@ class Pool:
             report = worker.finish(number, pending, task.limits.wall_seconds)
             if not report["clean"] or worker.jobs >= self._jobs_per_worker:
                 seat.spoiled = True
+            if report["oom"] and not alone and self._slots > 1:
+                raise _Crowded
             return rule(task, pending, self._level)
         finally:
             with self._turn:

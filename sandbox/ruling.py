@@ -115,7 +115,7 @@ def sentence(check: str, measured: float | None, task: Task, tasks: int = 1) -> 
         "memory limit": f"{amount}; {limits.memory_mib} MiB are allowed",
         "device memory limit": "it asked for more of the GPU's memory than one job may have",
         "process limit": f"{count}; {limits.processes} are allowed",
-        "disk limit": f"it wrote more than {limits.disk_mib} MiB of files",
+        "disk limit": f"it wrote more than {limits.disk_mib} MiB of files, or too many of them",
         "output limit": f"it printed more than {limits.output_bytes:,} bytes",
         "reply limit": f"its reply is longer than {limits.reply_bytes:,} bytes",
         "stopped": "it was stopped on request",

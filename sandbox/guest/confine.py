@@ -125,6 +125,7 @@ def isolate(within: Boundary, uid: int, scratch: str, allowance: Allowance, *, i
     os.chdir(scratch)
     os.environ.clear()
     os.environ.update(HOME=scratch, TMPDIR=scratch, PATH="/usr/bin:/bin")
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"  # there is no compiler: what is to be compiled runs as it is
     tempfile.tempdir = scratch  # the parent has looked it up already, for itself
     if within.landlock:
         readable = within.readable if inputs is None else (*within.readable, inputs)

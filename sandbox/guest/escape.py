@@ -102,7 +102,7 @@ def _read(paths: list[str]) -> str | None:
 
 
 def _environment() -> str | None:
-    extra = sorted(set(os.environ) - {"HOME", "TMPDIR", "PATH"})
+    extra = sorted(set(os.environ) - {"HOME", "TMPDIR", "PATH", "TORCHDYNAMO_DISABLE"})
     return f"has {', '.join(extra)}" if extra else None
 
 

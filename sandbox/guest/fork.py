@@ -19,7 +19,8 @@ from . import gpu
 from .blame import described
 from .bridge import Bridge
 from .confine import Allowance, Boundary, isolate
-from .job import Array, Fault, Job, Reply
+from .job import Fault, Job, Reply
+from .packs import Pack
 from .protocol import CONFINED, LENGTH, Packet, decode, encode, read_exactly
 
 CHANNEL, BRIDGE = 3, 4
@@ -27,7 +28,7 @@ HOOKS = "hooks"  # what the guest of a split job does, whatever its trusted side
 MAX_REASON = 2000
 
 Action = Callable[[Job], Reply]
-Packs = Mapping[str, Mapping[str, Array]]
+Packs = Mapping[str, Pack]
 
 
 def live(
@@ -94,12 +95,15 @@ def _answer(packet: Packet, actions: Mapping[str, Action], packs: Packs, bridge:
     try:
         if guest:
             values = {**values, "action": HOOKS, "pack": None}
+        for name, pack in packs.items():
+            if name != values["pack"]:
+                pack.forget()
         job = Job(
             action=values["action"],
             kind=values["kind"],
             source=packet.blob,
             options=values["options"],
-            pack=packs[values["pack"]] if values["pack"] is not None else {},
+            pack=packs[values["pack"]].arrays if values["pack"] is not None else {},
             bridge=bridge,
         )
         reply = actions[job.action](job)

@@ -24,7 +24,7 @@ from . import landlock, linux
 from .bridge import Bridge
 from .confine import Allowance, Boundary, Mode
 from .fork import Action, live
-from .job import Array
+from .packs import Pack
 from .processes import process
 from .protocol import DOCUMENT_LENGTH, FRAME, LENGTH, MAX_JOB, Kind, decode
 from .running import Running
@@ -96,7 +96,7 @@ class ForkServer:
         self.stream = stream
         self.within = within
         self.actions = actions
-        self.packs: dict[str, dict[str, Array]] = {}
+        self.packs: dict[str, Pack] = {}
         self.warden = Warden(within)
         self.selector = selectors.DefaultSelector()
         self.buffer = bytearray(MAX_JOB)
@@ -134,10 +134,13 @@ class ForkServer:
         kind, number, length = FRAME.unpack(self.stream.read(FRAME.size))
         if kind == Kind.SHELVE:
             self._dismiss()  # it has not got this pack
-            packet = decode(self.stream.read(length))
+            body = bytearray(length)
+            self.stream.read_into(memoryview(body))
+            packet = decode(body)
             for dropped in packet.values["dropped"]:
                 self.packs.pop(dropped, None)
-            self.packs[packet.values["name"]] = {name: np.array(array) for name, array in packet.arrays.items()}
+            self.packs[packet.values["name"]] = Pack(packet.arrays)
+            body[:] = bytes(length)
             self.stream.write(Kind.SHELVED, number)
         elif kind == Kind.KILL:
             check = self.stream.read(length).decode()
@@ -232,8 +235,6 @@ class ForkServer:
             linux.unshare(linux.CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
-            if guest:
-                self.packs.clear()
             live(
                 channel=theirs.fileno(),
                 output=output[1],

@@ -11,13 +11,14 @@ import stat
 import struct
 from collections.abc import Iterable
 
-from .linux import SYS_LANDLOCK, syscall
+from .linux import PR_SET_NO_NEW_PRIVS, SYS_LANDLOCK, prctl, syscall
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}  # from ABI 5: 16 bits
 NETWORK = 0b11  # bind and connect TCP, from ABI 4
+SCOPE_SIGNALS = 0b10
 SCOPES = 0b11  # abstract UNIX sockets and signals to outside, from ABI 6
 READ = EXECUTE | READ_FILE | READ_DIR
 
@@ -50,6 +51,17 @@ def restrict(*, readable: Iterable[str], writable: Iterable[str], scratch: str, 
         for path in devices:
             _allow(ruleset, path, (READ_FILE | WRITE_FILE | IOCTL_DEV) & rights)
         _allow(ruleset, scratch, rights & ~EXECUTE)
+        syscall("landlock_restrict_self", SYS_LANDLOCK + 2, ruleset, 0)
+    finally:
+        os.close(ruleset)
+
+
+def scope_signals() -> None:
+    """From now on this thread, and what it forks, can signal nothing but what it forks. From ABI 6; raises OSError."""
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    attributes = struct.pack("<QQQ", 0, 0, SCOPE_SIGNALS)
+    ruleset = syscall("landlock_create_ruleset", SYS_LANDLOCK, ctypes.c_char_p(attributes), 24, 0)
+    try:
         syscall("landlock_restrict_self", SYS_LANDLOCK + 2, ruleset, 0)
     finally:
         os.close(ruleset)

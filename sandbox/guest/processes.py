@@ -11,7 +11,7 @@ MEMORY = (b"RssAnon", b"RssShmem", b"HugetlbPages", b"VmPTE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """`memory_kib`: resident anonymous, shared and huge pages, and the tables of pages; what the parent shares counts."""
+    """`memory_kib`: resident anonymous, shared and huge pages, and the tables of pages; the parent's count too."""
 
     pid: int
     parent: int

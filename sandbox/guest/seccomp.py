@@ -133,6 +133,7 @@ AF_UNIX, SOCK_STREAM, SOCK_TYPE = (
     1,
     0xF,
 )  # a datagram socket of a pair could still send to any socket that has a name
+PRCTL, SET_DUMPABLE = (157, 167), 4  # would hide its open files from the fork server
 MMAP = (9, 222)
 SHARED_ANONYMOUS = 0x21  # pages that no process counts any more once it has let go of them: "no memory"
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -183,6 +184,7 @@ def program(machine: str | None = None, *, shares_user: bool = False, shared_mem
     if not shared_memory:
         flags = _step(LOAD, 0, 0, ARGUMENT_3), _step(AND, 0, 0, SHARED_ANONYMOUS)
         steps += _when(MMAP[column], *flags, _step(EQUAL, 0, 1, SHARED_ANONYMOUS), _refuse(errno.ENOMEM))
+    steps += _when(PRCTL[column], _step(LOAD, 0, 0, ARGUMENT_0), _step(EQUAL, 0, 1, SET_DUMPABLE), _refuse(errno.EPERM))
     ignored = [n for pair in OF_OWNERS_IGNORED.values() if (n := pair[column]) is not None] if shares_user else []
     steps += [step for number in ignored for step in (_step(EQUAL, 0, 1, number), _refuse(0))]
     steps += [_step(EQUAL, len(numbers) - i, 0, number) for i, number in enumerate(numbers)]

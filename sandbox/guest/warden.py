@@ -6,11 +6,12 @@ import contextlib
 import os
 import secrets
 import signal
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from glob import glob
 
-from . import linux
+from . import landlock, linux
 from .confine import MIB, NICENESS, SLOT, Boundary, Mode
 from .processes import Process, below, descendants, table
 from .running import Running
@@ -20,6 +21,8 @@ from .weight import Weights
 SCAN_SECONDS = 0.05
 SCAN_SHARE = 0.04  # of one core, at most, where the table of processes is long
 GONE_SECONDS = 5.0
+MAX_ENTRIES = 16_384  # of a job's directory, where no file system of its own has a limit
+MAX_PATH_BYTES = 3000  # longer ones can soon not be named any more
 OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")  # cgroup v2, v1
 
 
@@ -36,6 +39,9 @@ class Warden:
         # Where a job's directory can be made: file systems of one job each where there are such, so that no job can
         # take the space or the inodes of another.
         self.places = sorted(glob(os.path.join(within.scratch_root, f"{SLOT}*"))) or [within.scratch_root]
+        self.in_domain = within.mode is Mode.LANDLOCK and not within.own_uids
+        if self.in_domain:
+            landlock.scope_signals()
         if not self.in_namespace:
             linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # orphans of a job become ours, and so does their rusage
 
@@ -101,7 +107,7 @@ class Warden:
             job.check, job.measured = "process limit", float(job.tasks)
         elif used_mib > job.limits["memory_mib"]:
             job.check, job.measured = "memory limit", used_mib
-        elif self._fills_disk(job.forks[0]):  # the trusted side of a split job writes nothing
+        elif self._fills_disk(job.forks[0], mine):  # the trusted side of a split job writes nothing
             job.check = "disk limit"
         return job.check is not None
 
@@ -114,7 +120,7 @@ class Warden:
             return mains + [entry for fork in job.forks for entry in descendants(fork.pid, self.processes)]
         return list(self.processes.values())  # one job at a time: all below us is its
 
-    def _fills_disk(self, job: Running) -> bool:
+    def _fills_disk(self, job: Running, mine: Sequence[Process]) -> bool:
         """A file system in memory is looked at only when more of it is in use than one job may have."""
         if self.in_namespace:
             return False
@@ -122,8 +128,9 @@ class Warden:
             volume = os.statvfs(job.scratch)
             if (volume.f_blocks - volume.f_bfree) * volume.f_frsize <= job.limits["disk_mib"] * MIB:
                 return False
+        without_names = 0 if self.within.mode is Mode.DOCKER else sum(_unlinked_bytes(entry.pid) for entry in mine)
         with self._as_owner(job):
-            return _bytes_below(job.scratch) > int(job.limits["disk_mib"]) * MIB
+            return _holds_more(job.scratch, int(job.limits["disk_mib"]) * MIB - without_names)
 
     def end(self, job: Running) -> bool:
         """Kill everything of the job and wait until it is gone. False when something outlives SIGKILL."""
@@ -155,6 +162,9 @@ class Warden:
                 os.kill(job.pid, signal.SIGKILL)
         if self.by_uid:
             with self.identity(job.uid), contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(-1, signal.SIGKILL)
+        elif self.in_domain:  # one by one, whoever forks faster than we look would be missed
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(-1, signal.SIGKILL)
         elif not self.in_namespace:
             for entry in below(os.getpid()):
@@ -250,10 +260,32 @@ def remove_tree(path: str) -> bool:
     return not os.path.lexists(path)
 
 
-def _bytes_below(path: str) -> int:
+def _holds_more(path: str, most: int) -> bool:
+    """More than `most` bytes, or more or deeper entries than anybody needs: looking at them must not take long."""
+    entries, total, todo = 0, 0, [path]
+    while todo:
+        directory = todo.pop()
+        if len(os.fsencode(directory)) > MAX_PATH_BYTES:
+            return True
+        with contextlib.suppress(OSError), os.scandir(directory) as found:
+            for entry in found:
+                entries += 1
+                with contextlib.suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                if entries > MAX_ENTRIES or total > most:
+                    return True
+    return total > most
+
+
+def _unlinked_bytes(pid: int) -> int:
+    """Of files that a process has open and that have no name any more."""
     total = 0
-    for directory, _, files in os.walk(path):
-        for name in files:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(directory, name)).st_blocks * 512
+                status = os.stat(f"/proc/{pid}/fd/{name}")
+                if status.st_nlink == 0 and stat.S_ISREG(status.st_mode):
+                    total += status.st_blocks * 512
     return total

@@ -57,6 +57,24 @@ def test_a_pack_is_the_same_for_every_job_whatever_a_job_writes_into_it(sandbox:
     assert [r.arrays["x"].tolist() for r in results] == [[0, 1, 2, 3, 4]] * 2
 
 
+def test_a_job_has_no_pack_but_its_own_in_its_memory(sandbox: Sandbox, task: MakeTask) -> None:
+    """Another's may be a team's data and the source of its model."""
+    for name in ("own", "other"):
+        sandbox.shelve(f"{name}-{id(task)}", {name: np.full(100_000, 7.0, np.float32)})
+    look = """
+        import sys
+        def main(job):
+            frame = sys._getframe()
+            while "packs" not in frame.f_locals:
+                frame = frame.f_back
+            packs = frame.f_locals["packs"]
+            return Reply(values={name: float(array.sum()) for pack in packs.values()
+                                 for name, array in pack.arrays.items() if name in ("own", "other")})
+        """
+    found = sandbox.run(task(look, pack=f"own-{id(task)}"))
+    assert found.values == {"own": 700_000.0, "other": 0.0}, found
+
+
 def test_a_pack_that_was_never_shelved_is_an_error_of_the_caller(sandbox: Sandbox, task: MakeTask) -> None:
     with pytest.raises(ValueError, match="no pack 'nowhere'"):
         sandbox.run(task("", pack="nowhere"))
@@ -115,6 +133,11 @@ LIMITS = {
     "memory limit: growing": ("x = []\nwhile True: x.append(np.ones(1 << 20))", {"memory_mib": 200}),
     "memory limit: shared": (
         "import mmap\nm = mmap.mmap(-1, 4 << 30)\nwhile True: m.write(b'x' * (1 << 20))",
+        {"memory_mib": 200},
+    ),
+    "memory limit: shared, and let go of": (
+        "import mmap\nkept = []\nwhile True:\n    m = mmap.mmap(-1, 1 << 25)\n    m.write(bytes(1 << 25))\n"
+        "    m.madvise(mmap.MADV_DONTNEED)\n    kept.append(m)",
         {"memory_mib": 200},
     ),
     "process limit: threads": (

@@ -121,6 +121,31 @@ HONEST = {
                 thread.start(); thread.join()
                 return nn.functional.leaky_relu(x, found[0])
         """,
+    "compiled, scripted and in the frequency domain": """
+        @torch.jit.script
+        def gate(x: torch.Tensor) -> torch.Tensor:
+            return torch.sigmoid(x)
+        @torch.compile(fullgraph=True)
+        def spread(x):
+            return torch.fft.irfft(torch.fft.rfft(x) * 0.5, n=x.shape[-1])
+        class Mine(nn.Module):
+            def forward(self, x):
+                return torch.compile(nn.functional.silu)(x) + 0.1 * gate(x) * spread(x)
+        """,
+    "lazy and parametrized": """
+        from torch.nn.utils import parametrize
+        class Positive(nn.Module):
+            def forward(self, w):
+                return nn.functional.softplus(w)
+        class Mine(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.slope = nn.Parameter(torch.tensor(0.5))
+                parametrize.register_parametrization(self, "slope", Positive())
+                self.gate = nn.LazyLinear(1)
+            def forward(self, x):
+                return torch.relu(x) * self.slope * torch.sigmoid(self.gate(x))
+        """,
     "linear algebra in double precision": """
         class Mine(nn.Module):
             def forward(self, x):

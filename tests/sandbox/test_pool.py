@@ -66,6 +66,8 @@ class ObedientChannel:
             self.out.put(b"")
         elif order == "fault":
             self.say(Kind.DONE, number, json.dumps(REPORT | {"fault": "no fork"}).encode())
+        elif order == "out of memory beside another" and self.house.orders.count(order) == 1:
+            self.say(Kind.DONE, number, json.dumps(REPORT | {"complete": False, "oom": True, "signal": 9}).encode())
         elif order == "":  # the escape probe has no source
             self.finish(number, self.house.escapes)
         elif order == "hang":
@@ -119,6 +121,13 @@ def house() -> House:
 
 def order(text: str, **more: str) -> Task:
     return Task(action="obey", kind="", source=text.encode(), limits=Limits(wall_seconds=60.0), **more)
+
+
+def test_a_job_that_the_kernel_ended_beside_another_is_tried_alone(house: House) -> None:
+    """What one job makes the kernel run out of, another must not pay for."""
+    task = order("out of memory beside another")
+    assert house.pool().run(task).outcome is Outcome.FINISHED
+    assert house.orders == [task.source.decode()] * 2
 
 
 def test_a_warm_worker_serves_many_jobs(house: House) -> None:

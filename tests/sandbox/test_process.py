@@ -28,10 +28,12 @@ NOBODY = 65534
 
 # Runs as a user without privileges: opens the level in argv, prints one line of JSON a job.
 SUITE = """
-import json, sys
+import json, os, sys, tempfile
 from sandbox.execution import Level, Limits, Task
 from sandbox.process import ProcessSandbox
 level, secret, own = sys.argv[1:]
+owned = tempfile.NamedTemporaryFile()
+before = os.stat(owned.name)
 sandbox = ProcessSandbox(level=Level(level), parallel=1, actions="-")
 jobs = {
     "honest": "def main(job):\\n    return Reply(values={'n': 1})",
@@ -44,6 +46,17 @@ jobs = {
     "makes a namespace": "import ctypes\\nif ctypes.CDLL(None).unshare(0x10000000): raise OSError('refused')",
     "leaves a daemon": "import os, time\\nif not os.fork():\\n    os.setsid(); time.sleep(600)\\nos._exit(0)",
     "fork bomb": "import os\\nwhile True:\\n    try: os.fork()\\n    except OSError: pass",
+    "takes a file's rights away": f"import os\\nos.chmod({owned.name!r}, 0)\\ndef main(job):\\n    return Reply()",
+    "makes a file old": f"import os\\nos.utime({owned.name!r}, (0, 0))\\ndef main(job):\\n    return Reply()",
+    "marks a file": f"import os\\nos.setxattr({owned.name!r}, 'user.x', b'')",
+    "copies": "import shutil\\ndef main(job):\\n    open('x', 'w').close()\\n    shutil.copy2('x', 'y')\\n    return Reply()",
+    "makes empty files": "n = 0\\nwhile True:\\n    n += 1\\n    open(str(n), 'w').close()",
+    "nests": "import os\\nwhile True:\\n    os.mkdir('d')\\n    os.chdir('d')",
+    "keeps files without a name":
+        "import os, time\\nkept = []\\nwhile True:\\n    kept.append(open('x', 'wb', 0))\\n    os.unlink('x')\\n"
+        "    kept[-1].write(bytes(1 << 23))\\n    time.sleep(0.05)",
+    "runs away": "import os, time\\nfor _ in range(20):\\n    if not os.fork():\\n        os.setsid()\\n"
+        "        while True:\\n            if os.fork(): os._exit(0)\\ntime.sleep(60)",
     "leaves files": "import os\\nos.makedirs('a/b')\\nos.chmod('a', 0)\\nopen('x', 'w').write('x')",
     "sleeps": "import time\\ntime.sleep(60)",
     "honest again": "def main(job):\\n    import os\\n    return Reply(values={'files': os.listdir('.')})",
@@ -52,6 +65,8 @@ for name, source in jobs.items():
     text = "from sandbox.guest.job import Reply\\n" + source
     result = sandbox.run(Task(action="script", kind="", source=text.encode(), limits=Limits(wall_seconds=3.0)))
     print(json.dumps([name, result.outcome, result.check, result.reason, dict(result.values)]), flush=True)
+after = os.stat(owned.name)
+print(json.dumps(["untouched", after.st_mode == before.st_mode and after.st_mtime == before.st_mtime]))
 sandbox.close()
 """
 REFUSED = (
@@ -144,6 +159,22 @@ def test_a_job_of_a_user_cannot_hurt_what_else_the_user_runs(as_user: dict[str, 
     assert as_user["leaves a daemon"][:2] == ["killed", "died"]
     assert as_user["fork bomb"][0] == "killed"
     assert as_user["sleeps"][:2] == ["killed", "time limit"]
+
+
+def test_a_job_of_a_user_changes_nothing_that_the_user_owns_and_may_copy_its_own(as_user: dict[str, Any]) -> None:
+    assert as_user["untouched"] == [True]
+    assert as_user["marks a file"][:2] == ["rejected", "error"]
+    assert as_user["copies"][0] == "finished"
+
+
+def test_a_job_of_a_user_fills_no_disk(as_user: dict[str, Any]) -> None:
+    for way in ("makes empty files", "keeps files without a name"):
+        assert as_user[way][:2] == ["killed", "disk limit"], as_user[way]
+    assert as_user["nests"][0] == "killed"
+
+
+def test_a_job_of_a_user_that_forks_and_ends_without_end_is_ended(as_user: dict[str, Any]) -> None:
+    assert as_user["runs away"][:2] == ["killed", "time limit"]
 
 
 def test_the_view_holds_libraries_and_nothing_else(process_sandbox: Sandbox, task: MakeTask) -> None:

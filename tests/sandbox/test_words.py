@@ -9,7 +9,7 @@ import pytest
 
 from bot.views.message import escape
 from sandbox.execution import Execution, Limits, Outcome, Task
-from sandbox.ruling import CLAIMABLE, clean, sentence
+from sandbox.ruling import CLAIMABLE, OURS, clean, sentence
 
 Run = Callable[..., Execution]
 
@@ -55,6 +55,13 @@ def test_a_death_that_the_kernel_did_not_cause_is_never_called_out_of_memory(run
     assert "memory" not in (found.reason or "")
 
 
+@pytest.mark.parametrize("check", [*OURS, *CLAIMABLE])
+def test_a_candidate_cannot_say_of_itself_what_only_we_measure(run: Run, check: str) -> None:
+    """One that is not up to a repetition could otherwise claim that people had stopped it."""
+    found = run(f"def main(job):\n    raise Fault({check!r}, 'so I say')")
+    assert (found.outcome, found.check) == (Outcome.REJECTED, "reply")
+
+
 def test_memory_that_is_refused_inside_is_a_limit_and_not_the_kernels_word(run: Run) -> None:
     found = run("raise MemoryError('out of memory')")
     assert (found.outcome, found.check) == (Outcome.KILLED, "memory limit")
@@ -91,6 +98,9 @@ def test_no_frame_of_ours_is_shown(run: Run) -> None:
         assert trace not in (found.reason or ""), found.reason
 
 
-@pytest.mark.parametrize("path", ["/usr/lib/x.py", "/srv/y/z", "(/tmp/a/b)", "/opt/conjecture"])
+PATHS = ["/usr/lib/x.py", "/srv/y/z", "(/tmp/a/b)", "/opt/conjecture", "file:///srv/y/z", "//srv//y/z", "/a~b/c=d/e"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_paths_are_cut_to_their_last_part(path: str) -> None:
     assert not re.search(r"/\w+/", clean(f"no such file: {path}"))
