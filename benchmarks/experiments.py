@@ -23,7 +23,7 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "tests" / "live"))
 
 import numpy as np
 from scipy import stats
-from scripted_llm import Line, call, endpoint
+from scripted_llm import THE_END, Body, Line, Player, call, endpoint
 
 from engine.experiment.agent import ExperimentAgent, Finished, Question, judgement_of
 from engine.experiment.author import ModelAuthor
@@ -103,13 +103,23 @@ def script(task: str, trial: int) -> list[Line]:
     return [call("read_file", path=path), *(broken if trial % 2 else []), edit, run, done]
 
 
+def played(lines: Sequence[Line]) -> Player:
+    """By how often it has answered already, so that a run that was ended goes on with the line it was at."""
+
+    def line(body: Body) -> Line:
+        said = sum(message["role"] == "assistant" for message in body["messages"])
+        return lines[said] if said < len(lines) else THE_END
+
+    return line
+
+
 @contextmanager
 def model_for(arguments: argparse.Namespace, task: str, trial: int) -> Iterator[OpenAIModel]:
     if arguments.model:
         key = os.environ.get("OPENAI_API_KEY", "none")
         yield OpenAIModel(model=arguments.model, api_key=key, base_url=arguments.base_url)
         return
-    with endpoint(script(task, trial)) as served:
+    with endpoint(played(script(task, trial))) as served:
         yield OpenAIModel(model="scripted-1", api_key="none", base_url=served.url)
 
 

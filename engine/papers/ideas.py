@@ -95,7 +95,7 @@ class Idea:
                 source=f"paper p. {self.quote.page}",
                 text=self.quote.text,
                 numbers=numbers_in(self.quote.text),
-                reported=published.figure if published else None,
+                reported=published.figure if published and published.metric == self.plan.metric else None,
             ),
         )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from engine.experiment.tasks.essays.task import PUBLISHED
 from engine.llm.catalogue import NAME as OFFLINE
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import OpenAIModel
-from engine.papers.ideas import propose
+from engine.papers.ideas import measured_again, propose
 from engine.papers.ingest import read_pasted
 from engine.papers.liking import Opinion
 from engine.papers.literature import Work
@@ -223,3 +225,19 @@ def test_a_model_that_is_asked_for_ideas_reads_passages_of_the_team_s_papers(
     asked, prompts = model(json.dumps({"ideas": [IDEA]}))
     propose(paper, offline, asked, passages=[{"paper": "On zebras", "page": 4, "text": "Zebras have stripes."}])
     assert "Zebras have stripes." in prompts[0]
+
+
+def test_a_paper_s_figure_stands_beside_results_of_the_same_metric_only() -> None:
+    paper = read_pasted(
+        f"{PUBLISHED.paper}\n\nAbstract\n{PUBLISHED.claim}. " + "It is about tweets. " * 30, "vader.txt"
+    )
+    (again,) = measured_again(paper)
+    assert [(one.source, one.reported) for one in again.material] == [("paper p. 1", 0.881)]
+    other = replace(again, plan=replace(again.plan, metric="spearman"))
+    assert [one.reported for one in other.material] == [None]
+
+
+def test_a_paper_that_does_not_make_the_claim_is_not_measured_again(paper: Paper) -> None:
+    assert measured_again(paper) == []
+    renamed = read_pasted(f"{PUBLISHED.paper}\n\nAbstract\n" + "It is about tweets and rules. " * 30, "vader.txt")
+    assert measured_again(renamed) == []

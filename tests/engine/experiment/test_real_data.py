@@ -19,11 +19,11 @@ from engine.experiment.notebook import MemoryNotebook
 from engine.experiment.plan import read_plan
 from engine.experiment.published import start
 from engine.experiment.split import Split, inputs
-from engine.experiment.steps import Experiment
+from engine.experiment.steps import Experiment, Ready
 from engine.experiment.task import Data, Task
 from engine.experiment.tasks.catalogue import TASKS
 from engine.experiment.tasks.essays.task import PAPER, PUBLISHED, vader_file
-from engine.llm.catalogue import offline_catalogue
+from engine.llm.catalogue import entries, offline_catalogue
 from engine.papers.ideas import Idea, propose
 from engine.papers.ingest import read_pdf
 from engine.papers.paper import Paper
@@ -148,3 +148,23 @@ def test_the_paper_s_claim_is_measured_again_judged_reported_beside_it_bundled_a
     assert "Not supported by any result" not in ending.report
     again = reproduce(read_bundle(agent.bundle("x-1", tmp_path / "vader.zip")), home, sandbox)
     assert (again.holds, again.largest_difference) == (True, pytest.approx(0.0, abs=1e-9))
+
+
+def test_a_component_of_the_catalogue_is_put_into_the_template_run_in_the_sandbox_and_judged(
+    home: Path, sandbox: WorkspaceSandbox
+) -> None:
+    component = entries("activation")[0]
+    told = {"hypothesis": "It helps.", "task": "tabular", "data": "breast-cancer", "variables": ["activation"]}
+    agent = ExperimentAgent(
+        notebook=MemoryNotebook(),
+        author=TemplateAuthor(),
+        sandbox=sandbox,
+        load=lambda plan: plan.template.load(home, plan.data),
+    )
+    ready = Ready(kind="activation", title=component.title, code=component.code)
+    agent.begin(Experiment(id="x-2", plan=read_plan({**told, "seeds": 3}), ready=ready))
+    ending = agent.go_on("x-2")
+    assert isinstance(ending, Finished), ending
+    assert ending.judgement.result is not Result.NOT_JUDGED, ending.judgement.reason
+    assert f"a small network with the activation {component.title} in the place" in ending.report
+    assert agent.state("x-2").workspace["component.py"] == component.code.encode()
