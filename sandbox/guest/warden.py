@@ -21,7 +21,7 @@ from .weight import Weights
 SCAN_SECONDS = 0.05
 SCAN_SHARE = 0.04  # of one core, at most, where the table of processes is long
 GONE_SECONDS = 5.0
-MAX_ENTRIES = 16_384  # of a job's directory, where no file system of its own has a limit
+ENTRIES_PER_MIB = 128  # that a job may have, where no file system of its own has a limit: 4,096 of 32 MiB
 MAX_PATH_BYTES = 3000  # longer ones can soon not be named any more
 OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")  # cgroup v2, v1
 
@@ -130,7 +130,7 @@ class Warden:
                 return False
         without_names = 0 if self.within.mode is Mode.DOCKER else sum(_unlinked_bytes(entry.pid) for entry in mine)
         with self._as_owner(job):
-            return _holds_more(job.scratch, int(job.limits["disk_mib"]) * MIB - without_names)
+            return holds_more(job.scratch, int(job.limits["disk_mib"]), without_names)
 
     def end(self, job: Running) -> bool:
         """Kill everything of the job and wait until it is gone. False when something outlives SIGKILL."""
@@ -260,9 +260,9 @@ def remove_tree(path: str) -> bool:
     return not os.path.lexists(path)
 
 
-def _holds_more(path: str, most: int) -> bool:
-    """More than `most` bytes, or more or deeper entries than anybody needs: looking at them must not take long."""
-    entries, total, todo = 0, 0, [path]
+def holds_more(path: str, disk_mib: int, total: int = 0) -> bool:
+    """More bytes, with `total` that lie elsewhere, or more or deeper entries: looking at them must not take long."""
+    entries, todo = 0, [path]
     while todo:
         directory = todo.pop()
         if len(os.fsencode(directory)) > MAX_PATH_BYTES:
@@ -274,9 +274,9 @@ def _holds_more(path: str, most: int) -> bool:
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         todo.append(entry.path)
-                if entries > MAX_ENTRIES or total > most:
+                if entries > ENTRIES_PER_MIB * disk_mib or total > disk_mib * MIB:
                     return True
-    return total > most
+    return total > disk_mib * MIB
 
 
 def _unlinked_bytes(pid: int) -> int:

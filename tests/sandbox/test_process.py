@@ -20,6 +20,7 @@ import pytest
 
 from sandbox.execution import Level, Outcome, Sandbox, Task
 from sandbox.guest import landlock
+from sandbox.guest.warden import holds_more, remove_tree
 from sandbox.process import ProcessSandbox, site_directories
 
 MakeTask = Callable[..., Task]
@@ -49,7 +50,7 @@ jobs = {
     "takes a file's rights away": f"import os\\nos.chmod({owned.name!r}, 0)\\ndef main(job):\\n    return Reply()",
     "makes a file old": f"import os\\nos.utime({owned.name!r}, (0, 0))\\ndef main(job):\\n    return Reply()",
     "marks a file": f"import os\\nos.setxattr({owned.name!r}, 'user.x', b'')",
-    "copies": "import shutil\\ndef main(job):\\n    open('x', 'w').close()\\n    shutil.copy2('x', 'y')\\n    return Reply()",
+    "copies": "import shutil\\ndef main(job):\\n    shutil.copy2(open('x', 'w').name, 'y')\\n    return Reply()",
     "makes empty files": "n = 0\\nwhile True:\\n    n += 1\\n    open(str(n), 'w').close()",
     "nests": "import os\\nwhile True:\\n    os.mkdir('d')\\n    os.chdir('d')",
     "keeps files without a name":
@@ -63,7 +64,8 @@ jobs = {
 }
 for name, source in jobs.items():
     text = "from sandbox.guest.job import Reply\\n" + source
-    result = sandbox.run(Task(action="script", kind="", source=text.encode(), limits=Limits(wall_seconds=3.0)))
+    limits = Limits(wall_seconds=100.0 if name.startswith(("makes empty", "keeps")) else 3.0, disk_mib=8)
+    result = sandbox.run(Task(action="script", kind="", source=text.encode(), limits=limits))
     print(json.dumps([name, result.outcome, result.check, result.reason, dict(result.values)]), flush=True)
 after = os.stat(owned.name)
 print(json.dumps(["untouched", after.st_mode == before.st_mode and after.st_mtime == before.st_mtime]))
@@ -175,6 +177,27 @@ def test_a_job_of_a_user_fills_no_disk(as_user: dict[str, Any]) -> None:
 
 def test_a_job_of_a_user_that_forks_and_ends_without_end_is_ended(as_user: dict[str, Any]) -> None:
     assert as_user["runs away"][:2] == ["killed", "time limit"]
+
+
+def test_many_or_deep_entries_are_more_than_a_job_may_have_and_looking_ends(tmp_path: Path) -> None:
+    for number in range(128):
+        (tmp_path / str(number)).touch()
+    assert not holds_more(str(tmp_path), disk_mib=1)
+    assert holds_more(str(tmp_path), disk_mib=1, total=(1 << 20) + 1)
+    (tmp_path / "128").touch()
+    assert holds_more(str(tmp_path), disk_mib=1)
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    here = os.getcwd()
+    try:
+        os.chdir(deep)
+        for _ in range(20):
+            os.mkdir("d" * 200)
+            os.chdir("d" * 200)
+    finally:
+        os.chdir(here)
+    assert holds_more(str(deep), disk_mib=1)
+    assert remove_tree(str(deep))
 
 
 def test_the_view_holds_libraries_and_nothing_else(process_sandbox: Sandbox, task: MakeTask) -> None:
