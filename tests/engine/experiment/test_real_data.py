@@ -32,7 +32,7 @@ from sandbox.choose import open_workspaces
 from sandbox.execution import Outcome
 from sandbox.workspace import Expected, Run, Workspace, WorkspaceSandbox
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ORIGINAL = 0.881  # Pearson's r of VADER on tweets, Hutto and Gilbert 2014, pages 1 and 7
 MEASURED = 0.872  # the same of the published package, version 3.3.2
