@@ -19,7 +19,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def decode(data: bytes | bytearray | memoryview, *, max_document: int = MAX_DOCU
 
 def _document(text: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(text, parse_constant=_not_json)
+        document = json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Malformed("its document is not JSON") from error
     if not isinstance(document, dict) or not isinstance(document.get("values"), dict):
@@ -106,7 +106,12 @@ def _document(text: bytes) -> dict[str, Any]:
     return document
 
 
-def _not_json(word: str) -> None:
+def _finite(word: str) -> float:
+    number = float(word)
+    return number if math.isfinite(number) else _not_json(word)
+
+
+def _not_json(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 

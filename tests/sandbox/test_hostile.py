@@ -201,6 +201,7 @@ FORGED = {
     "a document longer than the packet": "framed(struct.pack('<I', 1 << 31) + b'{}')",
     "nested without end": "document('[' * 60000)",
     "NaN": 'document(\'{"values": {"x": NaN}, "arrays": []}\')',
+    "infinity, spelled out": 'document(\'{"values": {"end": "finished", "values": {"x": 1e999}}, "arrays": []}\')',
     "huge number": "document('{\"values\": {\"x\": ' + '9' * 60000 + '}, \"arrays\": []}')",
     "negative shape": "document(json.dumps({'values': ok, 'arrays': [['x', 'float32', [-1]]]}))",
     "vast shape": "document(json.dumps({'values': ok, 'arrays': [['x', 'float32', [1 << 39, 1 << 39]]]}))",
