@@ -23,13 +23,14 @@ from bot.views.block_kit import (
 from bot.views.conditions import Conditions, caveat, isolation, suite_words, tuned, warning
 from bot.views.figures import NONE, count
 from bot.views.hypothesis_card import STEP_SIZE_EFFECT, costlier
-from bot.views.message import Block, Message, escape
+from bot.views.message import Block, Message, cut, escape, one_line
 from engine.ranking import Inherited, Place, Ranking, Reference, Rejection
 from sandbox.guest.components.kind import Kind
 
 MEASURE_REST = "measure_rest"  # value: see `read_measure_rest`
 MOST_ROWS = 20
 MOST_LINES = 10
+CELL = 60  # characters of one
 _COLUMNS = ("#", "Component", "Effect", "B-WR", "BSOTA-WR", "N-score", "Cost", "Generator")
 _COST = _COLUMNS.index("Cost")
 
@@ -86,7 +87,7 @@ def _blocks(
     if ranked.places:
         shown = _rows(ranked, rows)
         last = len(shown[0]) - 1
-        blocks.append(table(shown, right=range(2, last), wrapped=(1, last), cell=60))
+        blocks.append(table(shown, right=range(2, last), wrapped=(1, last), cell=CELL))
         blocks.append(context(_legend(ranked, kind, conditions, spacing, rows)))
     else:
         blocks.append(section(f"None of the proposals became a working {escape(kind.title)}. The reasons are below."))
@@ -116,9 +117,10 @@ def _headline(ranked: Ranking, kind: Kind) -> str:
 def _rows(ranked: Ranking, most: int) -> list[list[str]]:
     rows = [list(_COLUMNS)]
     for label, place in list(zip(rank_labels(ranked.places), ranked.places, strict=True))[:most]:
-        title = ("★ " if place.promising else "") + (place.hypothesis.title or "untitled")
-        title += " (step-size effect)" if place.step_size_effect else ""
-        title += " (not repeatable)" if place.repetition and place.repetition.repeated is False else ""
+        marks = " (step-size effect)" if place.step_size_effect else ""
+        marks += " (not repeatable)" if place.repetition and place.repetition.repeated is False else ""
+        title = ("★ " if place.promising else "") + one_line(place.hypothesis.title or "untitled")
+        title = cut(title, CELL - len(marks)) + marks
         rows.append([label, title, figures.effect(place.effect), *_figures(place), place.hypothesis.generator])
         if place.rerun:
             again = place.rerun

@@ -588,6 +588,12 @@ def test_a_step_size_effect_is_marked_and_explained() -> None:
     assert "step-size effect" in hypothesis_card(place, KIND).text
 
 
+def test_a_long_title_never_pushes_its_marks_out_of_the_table() -> None:
+    place = replace(RANKED.places[0], hypothesis=idea(1, "A unit " * 12), step_size_effect=True)
+    lines = ranking(replace(RANKED, places=(place,)), KIND, conditions=DOCKER, choosing=AT_FIRST).text.splitlines()
+    assert any(line.startswith("1 ★ A unit A unit") and "… (step-size effect): Effect" in line for line in lines)
+
+
 def test_the_factor_of_the_grid_is_told_where_there_is_one() -> None:
     place = replace(RANKED.places[0], score=replace(RANKED.places[0].score, factor=3.0))
     tuned = replace(KIND, conditions=KindConditions(grid=(1.0, 3.0), grid_of="strength"))
