@@ -87,12 +87,12 @@ def check(
             f"learning_rate ({suite.budget.learning_rate:g}), or scale what goes in."
         )
     say("Trying one component of every kind in it")
-    places = {place: int(first.values["places"][place]) for place in PLACES}
+    places, parameters = _told(first)
     equal = all(np.array_equal(first.arrays[n], again.arrays[n], equal_nan=True) for n in first.arrays)
     constant, refused = trial.pack.constant_loss(), trial.refused(kinds, places)
     return Checked(
         seconds=full.seconds,
-        parameters=int(first.values["parameters"]),
+        parameters=parameters,
         places=places,
         tried=tuple(kind for kind in kinds if kind not in refused),
         refused=refused,
@@ -162,6 +162,16 @@ def _require_finished(execution: Execution) -> None:
         )
     check = (execution.check or "").removeprefix("model ")
     raise OwnSuiteError(f"The model does not train ({check}): {reason}.")
+
+
+def _told(execution: Execution) -> tuple[dict[str, int], int]:
+    """How often the model asks for a component in each place, and its size: the word of what runs its code."""
+    places, parameters = execution.values.get("places"), execution.values.get("parameters")
+    counts = {place: places.get(place) for place in PLACES} if isinstance(places, dict) else {}
+    numbers = [parameters, *counts.values()]
+    if counts and all(type(number) is int and 0 <= number < 1 << 53 for number in numbers):
+        return counts, parameters
+    raise OwnSuiteError("The model's reply does not say what it is made of: its module changes the training around it.")
 
 
 def _require_speed(suite: OwnSuite, seconds: float) -> None:

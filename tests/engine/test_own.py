@@ -388,6 +388,17 @@ class TimedSandbox(HereSandbox):
         return replace(super().run(task), seconds=self._seconds)
 
 
+class ForgingSandbox(HereSandbox):
+    """Where the module of the model has put its own values into every reply."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__()
+        self._values = values
+
+    def run(self, task: Task) -> Execution:
+        return replace(super().run(task), values=self._values, seconds=0.1)
+
+
 BROKEN = """
 import torch
 class Zero(torch.nn.Module):
@@ -518,6 +529,16 @@ def test_a_model_that_diverges_is_refused(written: Callable[..., OwnSuite]) -> N
     )
     with pytest.raises(OwnSuiteError, match="diverged"):
         checked(written(source=source))
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"places": 3, "parameters": 1}, {"places": {"activation": "many"}, "parameters": 10**50}]
+)
+def test_a_model_that_forges_what_it_is_made_of_is_refused(
+    written: Callable[..., OwnSuite], values: dict[str, Any]
+) -> None:
+    with pytest.raises(OwnSuiteError, match="does not say what it is made of"):
+        check(written(**GOOD), ForgingSandbox(values), SECRET, KINDS)
 
 
 def test_a_model_that_is_too_slow_is_refused_with_the_figures(written: Callable[..., OwnSuite]) -> None:

@@ -18,7 +18,7 @@ from engine.heldout import score
 from engine.suite import SCREEN, Pack, pack
 from engine.winrate import wins
 from sandbox.guest.candidate import load
-from sandbox.guest.components.filling import InitializerHarness
+from sandbox.guest.components.filling import InitializerHarness, fill
 from sandbox.guest.components.initializer import BEHAVIOUR, NETS, SHAPES, statistics
 from sandbox.guest.components.kinds import KINDS, kind_named
 from sandbox.guest.job import Fault, Job, Reply
@@ -35,6 +35,12 @@ TINY = replace(
     checkpoints=(6, 8),
     examples=32,
 )
+
+
+def test_an_initializer_may_ask_for_gradients() -> None:
+    weight = torch.zeros(2, 3)
+    fill(lambda w: w.requires_grad_().add_(1.0), weight, "")
+    assert weight.numpy().tolist() == [[1.0] * 3] * 2
 
 
 @pytest.fixture(scope="module")

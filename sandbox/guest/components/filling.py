@@ -78,7 +78,10 @@ def fill_net(build: Build, weights: Sequence[Tensor], trial_seed: int) -> None:
 def fill(initializer: Callable[[Tensor], Any], weight: Tensor, where: str) -> Any:
     """Returns what the initializer does, which should be nothing. Raises `Fault`: shape, dtype, finite."""
     shape, dtype = weight.shape, weight.dtype
+    needed = weight.requires_grad
     returned = initializer(weight)
+    if weight.is_leaf:  # asking for gradients is harmless, and no part of the values
+        weight.requires_grad_(needed)
     if weight.shape != shape:
         raise Fault("shape", f"it made {words(weight)} of a weight {where}; it must keep the shape")
     if weight.dtype != dtype:
