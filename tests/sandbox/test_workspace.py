@@ -560,6 +560,9 @@ def test_a_run_has_a_hardened_container_of_its_own_and_a_lost_one_is_a_fault_of_
         assert not host["Binds"]
         assert set(host["Tmpfs"]) == {"/tmp", "/dev/shm"}
         assert all("noexec,nosuid,nodev" in options for options in host["Tmpfs"].values())
+        while container.status == "created":  # and not started yet
+            time.sleep(0.05)
+            container.reload()
         while not any("main.py" in " ".join(process) for process in container.top()["Processes"]):
             time.sleep(0.05)
         container.kill()
