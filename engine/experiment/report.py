@@ -87,7 +87,7 @@ def _found(experiment: Experiment, judgement: Judgement) -> list[str]:
         *(f"| Reported, {source} | {value:.4g} | |" for source, value in reported(experiment)),
     ]
     basis = "Intervals are over seeds, each with rows of its own to be judged on; they say nothing about other data."
-    return ["## Found", "\n".join(row for row in rows if row), basis, *_quotations(experiment)]
+    return ["## Found", "\n".join(row for row in rows if row), basis, *_beside(experiment, judgement.value)]
 
 
 def reported(experiment: Experiment) -> list[tuple[str, float]]:
@@ -95,8 +95,17 @@ def reported(experiment: Experiment) -> list[tuple[str, float]]:
     return [(one.source, one.reported) for one in experiment.material if one.reported is not None]
 
 
-def _quotations(experiment: Experiment) -> list[str]:
-    return [f"> {one.text} ({one.source})" for one in experiment.material if one.reported is not None]
+def _beside(experiment: Experiment, measured: Estimate | None) -> list[str]:
+    """Each figure of others held against the experiment's, and the words in which they report it."""
+    parts = []
+    for one in experiment.material:
+        if one.reported is not None and measured is not None:
+            side = "below" if measured.value < one.reported else "above"
+            place = "within" if measured.low <= one.reported <= measured.high else "outside"
+            away = abs(measured.value - one.reported)
+            parts.append(f"Measured is {away:.2g} {side} what {one.source} reports, which lies {place} the interval:")
+            parts.append(f"> {one.text}")
+    return parts
 
 
 def _row(name: str, estimate: Estimate | None, percent: bool = False) -> str:

@@ -209,6 +209,14 @@ def test_numbers_of_attempts_and_of_the_paper_may_be_cited(desk: Desk) -> None:
     assert ": attempt 1\n- 0.881: paper p. 7, number 1" in text
 
 
+def test_a_figure_that_others_report_stands_in_the_table_and_is_held_against_the_interval(desk: Desk) -> None:
+    far = Material(source="paper p. 7", text="An error of 9.5.", numbers=(9.5,), reported=9.5)
+    with desk(GOOD, material=(far,)) as (bench, _):
+        text = finished(bench.run()).report
+    assert "| Reported, paper p. 7 | 9.5 | |" in text
+    assert "below what paper p. 7 reports, which lies outside the interval:\n\n> An error of 9.5." in text
+
+
 def in_turn(*players: Player) -> Player:
     left = list(players)
     return lambda body: left.pop(0)(body)
