@@ -18,8 +18,9 @@ from engine.winrate import wins
 from sandbox.guest.candidate import load
 from sandbox.guest.components.kinds import KINDS, kind_named
 from sandbox.guest.components.optimizer import net_of
-from sandbox.guest.components.stepping import OptimizerHarness, elementwise, take
+from sandbox.guest.components.stepping import fastest
 from sandbox.guest.components.trajectories import response
+from sandbox.guest.components.updates import Way, by_net, by_tensor, take
 from sandbox.guest.harness import Frame
 from sandbox.guest.job import Fault, Job, Reply
 from sandbox.guest.sequential import train_sequential
@@ -148,12 +149,8 @@ ELEMENTWISE = {
     "no learning rate in its groups": ACCEPTED["no learning rate in its groups"],
     "replaces by where": optimizer("p.copy_(torch.where(g > 0, p - lr, p + lr))"),
 }
-COUPLED = {  # each would train, and wrongly, if one of it had all the replicas
+BY_TENSOR = {  # each would train, and wrongly, if one of it had all the replicas as one vector
     "norm of a tensor": optimizer("p.sub_(lr * g / (g.norm() + 1e-6))"),
-    "norm of all tensors": optimizer(
-        "total = sum(q.grad.square().sum() for q in params)\np.sub_(lr * g / (1 + total))"
-    ),
-    "clipped": optimizer("torch.nn.utils.clip_grad_norm_(params, 0.1)\np.sub_(lr * p.grad)"),
     "size of a tensor": optimizer("p.sub_(lr * g / p.numel() ** 0.5)"),
     "number of dimensions": optimizer("p.mul_(1 - lr * (p.ndim == 2)).sub_(lr * g)"),
     "rows": optimizer("p.sub_(lr * (g - (g.mean(1, keepdim=True) if g.ndim == 2 else 0)))"),
@@ -163,11 +160,21 @@ COUPLED = {  # each would train, and wrongly, if one of it had all the replicas
         "p.sub_(lr * u)"
     ),
     "median": optimizer("p.sub_(lr * g.clamp(-g.abs().median(), g.abs().median()))"),
-    "a branch on all": optimizer("p.sub_(lr * (g if g.abs().max() < 0.05 else g.sign()))"),
-    "random": ACCEPTED["random"],
-    "random for each tensor": optimizer("p.sub_(lr * g * (0.5 + random.random()))"),
-    "scale when built": optimizer(
-        "p.sub_(lr * g / self.scale[id(p)])", "self.scale = {id(p): float(p.detach().norm()) + 0.1 for p in params}"
+    "a factor of its own": optimizer("p.add_(g / (g.norm() + 1e-6), alpha=-lr)"),
+    "a branch that all take": optimizer("p.sub_(lr * (g / (1 + g.norm()) if p.norm() > 0 else g))"),
+    "a learning rate that is looked at": optimizer(
+        "p.sub_(lr * g / (g.norm() + 1e-6))", "if not 0 < lr < 1:\n    raise ValueError(lr)"
+    ),
+    "what it keeps itself": optimizer(
+        "self.m[p].mul_(0.9).add_(g / (g.norm() + 1e-6))\np.sub_(lr * self.m[p])",
+        "self.m = {p: torch.zeros_like(p) for p in params}",
+    ),
+    "data": optimizer("p.data.sub_(lr * g / (g.norm() + 1e-6))"),
+    "new data": optimizer("p.data = p.data - lr * g / (g.norm() + 1e-6)"),
+}
+BY_NET = {
+    "norm of all tensors": optimizer(
+        "total = sum(q.grad.square().sum() for q in params)\np.sub_(lr * g / (1 + total))"
     ),
     "one flat vector": optimizer("pass").replace(
         "        for group in",
@@ -175,7 +182,18 @@ COUPLED = {  # each would train, and wrongly, if one of it had all the replicas
         "        for p in self.param_groups[0]['params']:\n            p.sub_(0.01 * p.grad / flat.abs().max())\n"
         "        for group in",
     ),
+    "one tensor a step": ACCEPTED["one tensor a step"],
 }
+LOOPED = {
+    "clipped": optimizer("torch.nn.utils.clip_grad_norm_(params, 0.1)\np.sub_(lr * p.grad)"),
+    "a branch of each one's own": optimizer("p.sub_(lr * (g if g.abs().max() < 1.0 else g.sign()))"),
+    "random": ACCEPTED["random"],
+    "random for each tensor": optimizer("p.sub_(lr * g * (0.5 + random.random()))"),
+    "scale when built": optimizer(
+        "p.sub_(lr * g / self.scale[id(p)])", "self.scale = {id(p): float(p.detach().norm()) + 0.1 for p in params}"
+    ),
+}
+COUPLED = BY_TENSOR | BY_NET | LOOPED
 LATER = {  # nothing of it shows in a short trial
     "norm from the fifth step on": optimizer("p.sub_(lr * (g if t < 5 else g / (g.norm() + 1e-6)))"),
     "norm in the last step": optimizer("p.sub_(lr * (g if t < 12 else g / (g.norm() + 1e-6)))"),
@@ -186,8 +204,19 @@ LATER = {  # nothing of it shows in a short trial
         "m = state.setdefault('m', torch.zeros_like(p))\nif t > 4 and float(g.abs().min()) < 1e-4:\n    m.zero_()\n"
         "m.add_(g)\np.sub_(lr * m)"
     ),
-    "fails on a stack": optimizer("p.sub_(lr * (g if t < 6 or p.ndim < 3 else g.nothing()))"),
+    "fails on a stack": optimizer("p.sub_(lr * (g if t < 6 or p.numel() < 5000 else g.nothing()))"),
 }
+LATER_IN_A_BATCH = {
+    "norm of all tensors from the fifth step on": optimizer(
+        "total = sum(q.grad.square().sum() for q in params) if t > 4 else 0\np.sub_(lr * g / (1 + g.norm() + total))"
+    ),
+    "a number of each one's own from the fifth step on": optimizer(
+        "size = g.norm()\np.sub_(lr * g / (1 + (float(size) if t > 4 else size)))"
+    ),
+}
+
+
+WAYS: tuple[tuple[Way | None, dict[str, str]], ...] = ((by_tensor, BY_TENSOR), (by_net, BY_NET), (None, LOOPED))
 
 
 def frame_of(packed: Pack, factors: tuple[float, ...] = (1.0,)) -> Frame:
@@ -195,21 +224,36 @@ def frame_of(packed: Pack, factors: tuple[float, ...] = (1.0,)) -> Frame:
 
 
 @pytest.mark.parametrize("code", ELEMENTWISE.values(), ids=list(ELEMENTWISE))
-def test_what_treats_every_scalar_by_itself_is_stacked(tiny: Pack, code: str) -> None:
-    assert elementwise(built(code), frame_of(tiny))
+def test_what_treats_every_scalar_by_itself_has_all_as_one_vector(tiny: Pack, code: str) -> None:
     assert trained(tiny, code).values["tier"] == "direct"
 
 
-@pytest.mark.parametrize("code", COUPLED.values(), ids=list(COUPLED))
-def test_what_looks_beyond_a_scalar_is_not_stacked(tiny: Pack, code: str) -> None:
-    assert not elementwise(built(code), frame_of(tiny))
-    assert OptimizerHarness(built(code), frame_of(tiny)).tier is Tier.LOOP
+@pytest.mark.parametrize(
+    ("code", "way"),
+    [pytest.param(code, way, id=name) for way, codes in WAYS for name, code in codes.items()],
+)
+def test_what_looks_beyond_a_scalar_has_tensors_or_nets_in_batches_or_one_by_one(
+    tiny: Pack, code: str, way: Way | None
+) -> None:
+    for factors in ((1.0,), (0.3, 1.0)):
+        fast = fastest(built(code), frame_of(tiny, factors))
+        assert (fast.way if fast else None) is way
 
 
-@pytest.mark.parametrize("code", LATER.values(), ids=list(LATER))
-def test_what_couples_replicas_only_later_is_noticed_in_training_and_trained_again(tiny: Pack, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "tier"),
+    [
+        *(pytest.param(code, Tier.DIRECT, id=name) for name, code in LATER.items()),
+        *(pytest.param(code, Tier.VMAP, id=name) for name, code in LATER_IN_A_BATCH.items()),
+    ],
+)
+def test_what_couples_replicas_only_later_is_noticed_in_training_and_trained_again(
+    tiny: Pack, code: str, tier: Tier
+) -> None:
+    fast = fastest(built(code), frame_of(tiny))
+    assert fast is not None
+    assert fast.tier is tier
     reply = trained(tiny, code)
-    assert elementwise(built(code), frame_of(tiny))
     assert reply.values["tier"] == "loop"
     found, alone = (each.arrays["mlp2"] for each in (reply, trained(tiny, code, train_sequential)))
     np.testing.assert_allclose(found, alone, rtol=1e-3, atol=1e-3)
@@ -233,7 +277,7 @@ def losses(packed: Pack, reply: Reply) -> np.ndarray[Any, np.dtype[np.float64]]:
 def test_optimizers_in_a_stack_win_and_lose_as_in_sequential_training(tiny: Pack) -> None:
     sources = {known.name: known.code for known in KIND.known if known.name in ("SGD", "NAdam", "Lion", "LAMB")}
     sources |= {name: ELEMENTWISE[name] for name in ("keeps the last gradient", "new memory", "its own learning rate")}
-    sources |= {name: COUPLED[name] for name in ("clipped", "matrix", "median", "scale when built", "size of a tensor")}
+    sources |= {name: COUPLED[name] for name in ("clipped", "matrix", "median", "scale when built", "new data")}
     stacked, sequential = (
         np.stack([losses(tiny, trained(tiny, source, way)) for source in sources.values()])
         for way in (train, train_sequential)
@@ -242,7 +286,16 @@ def test_optimizers_in_a_stack_win_and_lose_as_in_sequential_training(tiny: Pack
         assert np.array_equal(wins(stacked[arm], stacked), wins(sequential[arm], sequential)), name
 
 
-@pytest.mark.parametrize("source", [ELEMENTWISE["momentum"], COUPLED["clipped"]], ids=["direct", "loop"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        ELEMENTWISE["momentum"],
+        BY_TENSOR["a factor of its own"],
+        BY_NET["norm of all tensors"],
+        LOOPED["scale when built"],
+    ],
+    ids=["direct", "by tensor", "by net", "loop"],
+)
 def test_every_factor_of_the_grid_has_its_own_learning_rate(tiny: Pack, source: str) -> None:
     together = trained(tiny, source, factors=(0.1, 1.0)).arrays["mlp2"]
     apart = [trained(tiny, source, factors=(factor,)).arrays["mlp2"] for factor in (0.1, 1.0)]
