@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 from live_bot import Json, until
+from paper_threads import PASTED
 
 from bot.workspace.client import WorkspaceClient
 
@@ -136,3 +137,41 @@ def test_a_program_that_is_asked_to_end_in_the_middle_of_a_request_ends_and_the_
 def test_a_request_survives_kills_at_any_moment(tmp_path: Path, series: int) -> None:
     moments = random.Random(series)
     expect_one_whole_answer(killed_at(tmp_path, [moments.uniform(0.0, 12.0) for _ in range(4)]))
+
+
+def there(person: WorkspaceClient, ts: str, role: str) -> bool:
+    return any(key.split("/")[1] == role for key in roles(said(person, ts)))
+
+
+def killed_while_it_reads(home: Path, after: list[str]) -> list[Json]:
+    """Give a paper once, kill the program each time as soon as a message of this role is there, and return the bot's
+    messages of the finished thread."""
+    port, ts = free_port(), ""
+    person = WorkspaceClient(f"http://127.0.0.1:{port}/")
+    for role in after:
+        with program(home, port) as process:
+            started(process)
+            ts = ts or person.post(f"@conjecture read this paper: {PASTED}")
+            until(partial(there, person, ts, role))
+            process.kill()
+            process.wait()
+    with program(home, port) as process:
+        started(process)
+        until(lambda: any(m["text"].endswith("below.") for m in said(person, ts)))
+        return said(person, ts)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("after", [["reading", "understood"], ["related", "idea"]], ids=["reads", "has ideas"])
+def test_a_paper_survives_kills_and_each_of_its_messages_comes_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: list[str]
+) -> None:
+    monkeypatch.setenv("CONJECTURE_LITERATURE", "own")
+    messages = killed_while_it_reads(tmp_path, after)
+    keys = roles(messages)
+    assert set(keys.values()) == {1}
+    ends = Counter(key.split("/")[1] for key in keys)
+    assert ends == {"reading": 1, "understood": 1, "related": 1, "ideas": 1, "idea": 5}
+    assert len(messages) == len(keys)
+    numbers = [m["text"].split()[0] for m in messages if roles([m]) and "/idea/" in next(iter(roles([m])))]
+    assert numbers == ["1", "2", "3", "4", "5"]
