@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -166,12 +167,15 @@ def _require_finished(execution: Execution) -> None:
 
 def _told(execution: Execution) -> tuple[dict[str, int], int]:
     """How often the model asks for a component in each place, and its size: the word of what runs its code."""
-    places, parameters = execution.values.get("places"), execution.values.get("parameters")
-    counts = {place: places.get(place) for place in PLACES} if isinstance(places, dict) else {}
-    numbers = [parameters, *counts.values()]
-    if counts and all(type(number) is int and 0 <= number < 1 << 53 for number in numbers):
-        return counts, parameters
-    raise OwnSuiteError("The model's reply does not say what it is made of: its module changes the training around it.")
+    places = execution.values.get("places")
+    numbers: list[Any] = [execution.values.get("parameters")]
+    numbers += [places.get(place) for place in PLACES] if isinstance(places, dict) else [None]
+    if not all(type(number) is int and 0 <= number < 1 << 53 for number in numbers):
+        raise OwnSuiteError(
+            "The model's reply does not say what it is made of: its module changes the training around it."
+        )
+    parameters, *counts = numbers
+    return dict(zip(PLACES, counts, strict=True)), parameters
 
 
 def _require_speed(suite: OwnSuite, seconds: float) -> None:
