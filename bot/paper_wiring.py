@@ -46,28 +46,21 @@ def papers_on(
     closing: ExitStack,
 ) -> Papers:
     """For the threads of papers. `workspaces`: opened when the first experiment begins."""
-    opening, opened = Lock(), list[ExperimentAgent]()
     notebook, ideas = SqlNotebook(database), SqlIdeas(database)
     author = TemplateAuthor() if settings.openai_api_key is None else ModelAuthor(room.model)
 
-    def agent() -> ExperimentAgent:
-        with opening:
-            if not opened:
-                sandbox = workspaces()
-                closing.callback(sandbox.close)
-                load = partial(_data_of, settings.home)
-                outside = HubSearch() if settings.literature == "all" else LocalSearch()
-                opened.append(
-                    ExperimentAgent(
-                        notebook=notebook,
-                        author=author,
-                        sandbox=sandbox,
-                        load=load,
-                        search=PaperSearch(outside, room.retrieval),
-                        prototype=lambda plan: start(plan, settings.home),
-                    )
-                )
-            return opened[0]
+    def opens() -> ExperimentAgent:
+        sandbox = workspaces()
+        closing.callback(sandbox.close)
+        outside = HubSearch() if settings.literature == "all" else LocalSearch()
+        return ExperimentAgent(
+            notebook=notebook,
+            author=author,
+            sandbox=sandbox,
+            load=partial(_data_of, settings.home),
+            search=PaperSearch(outside, room.retrieval),
+            prototype=lambda plan: start(plan, settings.home),
+        )
 
     costed = partial(cost_of, notebook)
     steering = Steering(ideas=ideas, inquiries=inquiries, research=research, slack=slack, costed=costed)
@@ -82,9 +75,22 @@ def papers_on(
         costed=costed,
     )
     experiments = Experiments(
-        agent=agent, author=author.name, notebook=notebook, ideas=ideas, steering=steering, slack=slack
+        agent=_once(opens), author=author.name, notebook=notebook, ideas=ideas, steering=steering, slack=slack
     )
     return Papers(readings=readings, steering=steering, experiments=experiments, slack=slack)
+
+
+def _once(opens: Callable[[], ExperimentAgent]) -> Callable[[], ExperimentAgent]:
+    """What it opens at the first call, then the same. Whoever calls meanwhile waits."""
+    opening, opened = Lock(), list[ExperimentAgent]()
+
+    def agent() -> ExperimentAgent:
+        with opening:
+            if not opened:
+                opened.append(opens())
+            return opened[0]
+
+    return agent
 
 
 def _data_of(home: Path, plan: Plan) -> Data:
