@@ -193,9 +193,7 @@ class Evaluator:
         if not isinstance(on, Suite):
             return not_tried(score, "a team's own model is trained in guest only")
         factor = on.grid[0] if score.factor is None else score.factor
-        run = partial(self._run, kind, on, hypothesis.source, score.seeds, (factor,), tag, split=True)
-        if (execution := run()).check != "stopped" and execution.outcome is Outcome.KILLED:
-            execution = run()  # a machine in distress is no evidence against anybody
+        execution = self._run(kind, on, hypothesis.source, score.seeds, (factor,), tag, split=True)
         if execution.check == "stopped":
             return not_tried(score, "it was stopped")
         trained = _Trained(execution=execution, factor=factor, grid=score.grid)

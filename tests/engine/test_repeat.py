@@ -126,13 +126,6 @@ def test_what_does_not_finish_in_split_process_is_told_with_its_check(score: Sco
     assert "time limit: it ran longer than 60 seconds" in found.words
 
 
-def test_what_was_ended_from_outside_once_is_tried_again_before_it_is_told(
-    score: Score, journal: MemoryJournal
-) -> None:
-    ends = [rejected("died", "it ended before it answered", Outcome.KILLED)]
-    assert repeated(score, HereSandbox(lambda task: ends.pop() if ends else None), journal).repeated is True
-
-
 def test_what_was_stopped_is_neither_repeated_nor_refuted(score: Score, journal: MemoryJournal) -> None:
     stopped = rejected("stopped", "it was stopped on request", Outcome.KILLED)
     assert repeated(score, HereSandbox(lambda task: stopped), journal).repeated is None
