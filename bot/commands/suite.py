@@ -174,14 +174,10 @@ def _cost(suite: OwnSuite, checked: Checked, parallel: int) -> str:
 def _what_next(registered: Registered) -> list[str]:
     suite = registered.suite
     kind = KINDS[next((kind for kind in registered.checked.tried), "activation")]
-    asks = (
-        []
-        if registered.approved_by
-        else [
-            "The first time, the bot shows the cost and somebody approves it there; "
-            f"from a command line: conjecture suite approve {suite.name}."
-        ]
-    )
+    asks = []
+    if not registered.approved_by:
+        asks.append("The first time, the bot shows the cost and somebody approves it there.")
+        asks.append(f"From the command line: conjecture suite approve {suite.name}.")
     return [
         f'Ask in Slack: "propose {EXAMPLE_COUNT} {kind.plural} on our {suite.name}".',
         *asks,

@@ -127,12 +127,8 @@ ONLY_WITH: dict[str, tuple[int, int, int]] = {  # (x86-64, aarch64, the one valu
     "prlimit64": (302, 261, MYSELF),
     "sched_setaffinity": (203, 122, MYSELF),
 }
-SOCKETPAIR = (53, 199)
-AF_UNIX, SOCK_STREAM, SOCK_TYPE = (
-    1,
-    1,
-    0xF,
-)  # a datagram socket of a pair could still send to any socket that has a name
+SOCKETPAIR = (53, 199)  # of streams: a datagram socket of a pair could still send to any socket that has a name
+AF_UNIX, SOCK_STREAM, SOCK_TYPE = 1, 1, 0xF
 PRCTL, SET_DUMPABLE = (157, 167), 4  # would hide its open files from the fork server
 MMAP = (9, 222)
 SHARED_ANONYMOUS = 0x21  # pages that no process counts any more once it has let go of them: "no memory"

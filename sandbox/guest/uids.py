@@ -28,13 +28,14 @@ class Uids:
     claim: socket.socket
 
 
-def claim_uids() -> Uids | None:
+def claim_uids(wide: range = WIDE) -> Uids | None:
     """None where this user namespace has no uids for jobs. Raises OSError when all are taken."""
-    ranges = next((ranges for ranges in (WIDE, NARROW) if _mapped(ranges[0])), None)
+    ranges = next((ranges for ranges in (wide, NARROW) if _mapped(ranges[0])), None)
     if ranges is None:
         return None
     usable = [first for first in ranges if _mapped(first)] if ranges is NARROW else ranges
-    for first in secrets.SystemRandom().sample(usable, min(TRIES, len(usable))):
+    tried = secrets.SystemRandom().sample(usable, min(TRIES, len(usable)))
+    for first in tried:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             claim.bind(f"\0conjecture-uids-{first}")  # in no file system: nothing to clean up after a crash
@@ -42,7 +43,7 @@ def claim_uids() -> Uids | None:
             claim.close()
             continue
         return Uids(first=first, claim=claim)
-    raise OSError(f"no uids for jobs are free: each of {TRIES} ranges that were tried is another sandbox's")
+    raise OSError(f"no uids for jobs are free: each of {len(tried)} ranges that were tried is another sandbox's")
 
 
 def _mapped(first: int) -> bool:

@@ -175,7 +175,7 @@ def test_the_whole_catalogue_wins_and_loses_as_in_sequential_training(kind: str)
         found = f"{by_stacking} of {stacked.size} cells differ, {by_rounding} by rounding"
         print(f"\n{kind}, {group}: {len(stacked)} components, {found}")
         assert by_stacking <= 2 * by_rounding + 1e-4 * stacked.size, found
-        assert by_rounding < 2e-2 * stacked.size, found  # preprocessors that divide by small variances: 1.1 %
+        assert by_stacking < 5e-3 * stacked.size, found  # whatever rounding may do
 
 
 def arm_of(together: Sequence[Pack], one_by_one: Sequence[Pack], source: bytes, kind: str) -> Arm | None:

@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.execution import Level, Outcome, Task
 from sandbox.guest import landlock
-from sandbox.guest.uids import JOB_UIDS, Uids, claim_uids
+from sandbox.guest.uids import JOB_UIDS, WIDE, Uids, claim_uids
 from sandbox.process import ProcessSandbox
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,8 @@ A_FORK_SERVER = f"with warden.identity(uid): {A_JOB.partition('; ')[2]}"  # abou
 ENDS_A_JOB = "with warden.identity(uid): os.kill(-1, signal.SIGKILL)"
 
 
-def claimed() -> Uids:
-    uids = claim_uids()
+def claimed(wide: range = WIDE) -> Uids:
+    uids = claim_uids(wide)
     assert uids is not None
     return uids
 
@@ -48,11 +48,11 @@ def test_no_two_sandboxes_have_a_uid_in_common() -> None:
             uids.claim.close()
 
 
-def test_uids_that_are_claimed_are_nobody_elses_until_their_holder_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.guest.uids.WIDE", range(0x7800_0000, 0x7800_0000 + JOB_UIDS, JOB_UIDS))
-    with closing(claimed().claim), pytest.raises(OSError, match="no uids for jobs are free"):
-        claim_uids()
-    claimed().claim.close()
+def test_uids_that_are_claimed_are_nobody_elses_until_their_holder_ends() -> None:
+    one = range(0x7800_0000, 0x7800_0000 + JOB_UIDS, JOB_UIDS)
+    with closing(claimed(one).claim), pytest.raises(OSError, match="no uids for jobs are free"):
+        claim_uids(one)
+    claimed(one).claim.close()
 
 
 @pytest.fixture
