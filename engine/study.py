@@ -119,6 +119,11 @@ class Study:
         self._sandbox = sandbox
         self._digest = training_digest(plan.kind, sandbox.torch_version)
 
+    @property
+    def parallel(self) -> int:
+        """How many jobs the sandbox runs at once."""
+        return self._sandbox.parallel
+
     # --- the suites
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from engine.confirm import MARGIN, Confirm, mean_difference
@@ -76,15 +77,24 @@ class Confirmations:
         if waiting:
             occasion = f"{which}/{'/'.join(waiting)}"
             planned = self._confirm.plan(occasion=occasion, hypothesis_ids=waiting, asked_by=which)
-            faults = {}
-            for number, id in enumerate(waiting):
-                self._study.watch(f"Confirming ({which})", number, len(waiting))
-                faults[id] = self._confirm.measure(planned.id, id)
-                self._study.go_on()
-            self._study.watch(f"Confirming ({which})", len(waiting), len(waiting))
+            faults = self._measured(planned.id, waiting, f"Confirming ({which})")
             self._confirm.decide(planned.id, {id: why for id, why in faults.items() if why})
             done = self._closed(which)
         return {id: done[id] for id in hypothesis_ids if id in done}
+
+    def _measured(self, round_id: str, hypothesis_ids: Sequence[str], title: str) -> dict[str, str]:
+        """As many at once as the sandbox runs; why each could not be measured, or nothing. Raises StudyStopped."""
+        faults: dict[str, str] = {}
+
+        def measure(id: str) -> str:
+            return "" if self._study.stopped() else self._confirm.measure(round_id, id)
+
+        with ThreadPoolExecutor(self._study.parallel) as threads:
+            for id, fault in zip(hypothesis_ids, threads.map(measure, hypothesis_ids), strict=True):
+                faults[id] = fault
+                self._study.watch(title, len(faults), len(hypothesis_ids))
+        self._study.go_on()
+        return faults
 
     def _closed(self, which: str) -> dict[str, Confirmation]:
         """`asked_by` says which of the two a round is."""

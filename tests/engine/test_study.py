@@ -6,16 +6,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import torch
 from here_sandbox import HereSandbox, rejected
 
+from engine.confirm import PREFIX
 from engine.evaluate import Evaluator
 from engine.ledger import MemoryLedger
 from engine.memory import MemoryJournal
 from engine.request import Strategy
 from engine.study import Plan, Study, StudyStopped, Subject, other
+from engine.study_confirm import Confirmations
 from engine.study_report import write_report
 from engine.study_results import Results
 from engine.study_run import run
@@ -86,14 +89,16 @@ class World:
         self.journal, self.ledger = MemoryJournal(), MemoryLedger()
         self.sandbox = HereSandbox(probed)
 
-    def study(self, *sources: Source, train: tuple[str, ...] = (), stop_after: int | None = None) -> Study:
+    def study(
+        self, *sources: Source, train: tuple[str, ...] = (), truth: str = "standard", stop_after: int | None = None
+    ) -> Study:
         def small(kind: Kind, name: str) -> Suite:
             return replace(SMALL, name=name)
 
         evaluator = Evaluator(sandbox=self.sandbox, journal=self.journal, secret=b"tests", suites=small)
         begun = len(self.sandbox.tasks)
         return Study(
-            Plan(kind=KIND, truth="standard", sources=sources, train=train),
+            Plan(kind=KIND, truth=truth, sources=sources, train=train),
             journal=self.journal,
             sandbox=self.sandbox,
             evaluator=evaluator,
@@ -201,6 +206,38 @@ def test_the_report_shows_its_pictures_and_escapes_what_models_wrote(
     assert {"prompts.png", "scatter.png", "efficiency.png", "best-of-n.png", "retest.png", "power.png"} <= pictures
     assert all(f'src="{name}"' in page for name in pictures)
     assert "<script>" not in page
+
+
+def test_hypotheses_are_confirmed_as_many_at_once_as_the_sandbox_runs(tmp_path: Path) -> None:
+    together = Barrier(HereSandbox.parallel)  # breaks when the second one never comes
+
+    def meet(task: Task) -> Execution | None:
+        if task.tag.startswith(PREFIX):
+            together.wait(timeout=60)
+        return probed(task)
+
+    world = World()
+    world.sandbox = HereSandbox(meet)
+    study = world.study(source(tmp_path, "mine", EXPRESSIONS[:2]), truth="full")
+    ids = [s.id for s in study.subjects()]
+    confirmed = Confirmations(study, world.ledger).of(ids)
+    assert confirmed is not None
+    assert [(id, confirmed.first[id].fault) for id in ids] == [(id, "") for id in ids]
+
+
+def test_a_stop_among_confirmations_leaves_the_round_open_and_the_next_run_ends_it(tmp_path: Path) -> None:
+    world, mine = World(), source(tmp_path, "mine", EXPRESSIONS[:3])
+    ids = [s.id for s in world.study(mine, truth="full").subjects()]
+    before = len(world.sandbox.tasks)
+    with pytest.raises(StudyStopped):
+        Confirmations(world.study(mine, truth="full", stop_after=30), world.ledger).of(ids)
+    assert [one.closing for one in world.ledger.rounds()] == [None]
+    confirmed = Confirmations(world.study(mine, truth="full"), world.ledger).of(ids)
+    assert confirmed is not None
+    assert list(confirmed.first) == ids
+    keys = [(task.tag, task.pack, task.source) for task in world.sandbox.tasks[before:]]
+    assert len(world.ledger.rounds()) == 1
+    assert len(keys) == len(set(keys))
 
 
 def test_what_breaks_in_training_keeps_its_place(tmp_path: Path) -> None:
