@@ -79,7 +79,7 @@ class Evaluator:
         self._packs: dict[tuple[str, tuple[int, ...]], Pack | OwnPack] = {}  # by identity of the suite, and seeds
         self._names: dict[tuple[str, tuple[int, ...]], str] = {}  # of every pack that was ever made
         self._lock = Lock()  # of both
-        self._preparing: dict[str, Lock] = {}  # by identity of the suite, so that nothing is trained twice
+        self._preparing: dict[tuple[str, tuple[int, ...]], Lock] = {}  # as of the packs: nothing is trained twice
 
     def suite(self, kind: str, suite: str | AnySuite = SCREENING, *, epoch: int | None = None) -> AnySuite:
         """As it is in an epoch, by default the one in force. Raises ValueError for a name that is none."""
@@ -111,14 +111,14 @@ class Evaluator:
         for each in (seeds, SELECTION_SEEDS):
             if not self._missing(kind, on, each):
                 continue  # without waiting for what another request trains
-            with self._alone_on(on), ThreadPoolExecutor(self._sandbox.parallel) as threads:
+            with self._alone_on(on, each), ThreadPoolExecutor(self._sandbox.parallel) as threads:
                 missing = self._missing(kind, on, each)
                 train = partial(self._train_baseline, kind, on, each)
                 list(threads.map(lambda known, t=train: None if stopped() else t(known), missing))
 
-    def _alone_on(self, suite: AnySuite) -> Lock:
+    def _alone_on(self, suite: AnySuite, seeds: tuple[int, ...]) -> Lock:
         with self._lock:
-            return self._preparing.setdefault(suite.identity(self._secret), Lock())
+            return self._preparing.setdefault((suite.identity(self._secret), seeds), Lock())
 
     def _missing(self, kind: str, suite: AnySuite, seeds: tuple[int, ...]) -> list[Known]:
         kept = {trials.baseline for trials in self._kept(kind, suite, seeds)}
@@ -137,7 +137,7 @@ class Evaluator:
     def baseline(self, kind: str, name: str, seeds: tuple[int, ...], suite: AnySuite) -> BaselineTrials:
         """One baseline on these seeds alone, trained unless it is kept."""
         (known,) = (known for known in self._kinds[kind].baselines if known.name == name)
-        with self._alone_on(suite):
+        with self._alone_on(suite, seeds):
             if not any(trials.baseline == name for trials in self._kept(kind, suite, seeds)):
                 self._train_baseline(kind, suite, seeds, known)
         return next(trials for trials in self._kept(kind, suite, seeds) if trials.baseline == name)

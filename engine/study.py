@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from engine.errors import EngineError
 from engine.evaluate import AnySuite, Evaluator
@@ -94,6 +95,8 @@ class Plan:
         return not self.train or not self.trains(subject)
 
 
+T = TypeVar("T")
+R = TypeVar("R")
 Watch = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 
@@ -119,10 +122,20 @@ class Study:
         self._sandbox = sandbox
         self._digest = training_digest(plan.kind, sandbox.torch_version)
 
-    @property
-    def parallel(self) -> int:
-        """How many jobs the sandbox runs at once."""
-        return self._sandbox.parallel
+    def at_once(self, work: Callable[[T], R], items: Sequence[T], title: str) -> list[R]:
+        """`work` of each item, as many at once as the sandbox runs jobs. Raises StudyStopped before the next one."""
+
+        def one(item: T) -> R:
+            self.go_on()
+            return work(item)
+
+        done: list[R] = []
+        self.watch(title, 0, len(items))
+        with ThreadPoolExecutor(self._sandbox.parallel) as threads:
+            for result in threads.map(one, items):
+                done.append(result)
+                self.watch(title, len(done), len(items))
+        return done
 
     # --- the suites
 

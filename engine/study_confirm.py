@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
-from engine.confirm import MARGIN, Confirm, mean_difference
+from engine.confirm import MARGIN, SEEDS, Confirm, mean_difference
 from engine.finding import Confirmation, Round
 from engine.ledger import Ledger
 from engine.multiplicity import holm, next_alpha
@@ -18,7 +18,6 @@ from engine.winrate import Yardstick
 
 ENOUGH_FINDINGS = 20  # below, nothing is said about how findings replicate
 FIRST, AGAIN = "first", "again"
-UNPAIRED_SEEDS = 8
 UNPAIRED_FROM = 500_000  # two sets of seeds for each A/A test, as if one were the other
 
 
@@ -77,24 +76,11 @@ class Confirmations:
         if waiting:
             occasion = f"{which}/{'/'.join(waiting)}"
             planned = self._confirm.plan(occasion=occasion, hypothesis_ids=waiting, asked_by=which)
-            faults = self._measured(planned.id, waiting, f"Confirming ({which})")
+            measure = partial(self._confirm.measure, planned.id)
+            faults = dict(zip(waiting, self._study.at_once(measure, waiting, f"Confirming ({which})"), strict=True))
             self._confirm.decide(planned.id, {id: why for id, why in faults.items() if why})
             done = self._closed(which)
         return {id: done[id] for id in hypothesis_ids if id in done}
-
-    def _measured(self, round_id: str, hypothesis_ids: Sequence[str], title: str) -> dict[str, str]:
-        """As many at once as the sandbox runs; why each could not be measured, or nothing. Raises StudyStopped."""
-        faults: dict[str, str] = {}
-
-        def measure(id: str) -> str:
-            return "" if self._study.stopped() else self._confirm.measure(round_id, id)
-
-        with ThreadPoolExecutor(self._study.parallel) as threads:
-            for id, fault in zip(hypothesis_ids, threads.map(measure, hypothesis_ids), strict=True):
-                faults[id] = fault
-                self._study.watch(title, len(faults), len(hypothesis_ids))
-        self._study.go_on()
-        return faults
 
     def _closed(self, which: str) -> dict[str, Confirmation]:
         """`asked_by` says which of the two a round is."""
@@ -113,12 +99,15 @@ class Confirmations:
             return None
         study, suite = self._study, self._study.truth_suite
         best = Yardstick.of(study.baselines(suite, other(suite.seeds))).best()
-        ps = []
-        for number, name in enumerate(baselines):
-            start = UNPAIRED_FROM + 2 * number * UNPAIRED_SEEDS
-            mine, theirs = (tuple(range(at, at + UNPAIRED_SEEDS)) for at in (start, start + UNPAIRED_SEEDS))
+
+        def p_of(numbered: tuple[int, str]) -> float:
+            number, name = numbered
+            start = UNPAIRED_FROM + 2 * number * SEEDS
+            mine, theirs = (tuple(range(at, at + SEEDS)) for at in (start, start + SEEDS))
             arm = read_as(study.baseline(name, suite, mine).trials, mine, theirs)
-            ps.append(mean_difference(arm, study.baseline(best, suite, theirs).trials).p_above(MARGIN))
+            return mean_difference(arm, study.baseline(best, suite, theirs).trials).p_above(MARGIN)
+
+        ps = study.at_once(p_of, list(enumerate(baselines)), "Confirming (A/A)")
         return sum(p <= next_alpha(()) for p in holm(ps))
 
 

@@ -169,6 +169,7 @@ def _trust(results: Results) -> str:
     controls = [
         [
             escape(one.name),
+            f"{one.selected.value:+.3f}" + ("" if one.strong else " (not strong here)"),
             str(one.reruns),
             str(one.confirmed),
             f"{sum(e.value for e in one.effects) / one.reruns:+.3f}",
@@ -179,8 +180,9 @@ def _trust(results: Results) -> str:
     if rows:
         made += "<h3>Placebos</h3>" + _table(("family", "arms", "promising", "findings"), rows)
     if controls:
-        heading = f"<h3>Strong baselines, withheld (suite “{escape(results.trust.control_suite)}”)</h3>"
-        made += heading + _table(("baseline", "re-runs", "confirmed", "mean effect"), controls)
+        heading = f"<h3>Baselines, withheld (suite “{escape(results.trust.control_suite)}”)</h3>"
+        columns = ("baseline", "effect on selection seeds", "re-runs", "confirmed", "mean effect")
+        made += heading + _table(columns, controls)
     found = results.retest
     if found.b_wr is not None:
         figures = (("B-WR", found.b_wr), ("BSOTA-WR", found.bsota_wr), ("effect", found.effect))

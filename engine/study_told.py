@@ -113,10 +113,20 @@ def _placebos(results: Results) -> Json:
 
 def _controls(results: Results) -> Json:
     controls = results.trust.controls
-    reruns = sum(one.reruns for one in controls)
+    strong = [one for one in controls if one.strong]
+    reruns = sum(one.reruns for one in strong)
     return {
-        "positive_control_rate": sum(one.confirmed for one in controls) / reruns if reruns else None,
-        "positive_controls": {one.name: {"reruns": one.reruns, "confirmed": one.confirmed} for one in controls},
+        "positive_control_rate": sum(one.confirmed for one in strong) / reruns if reruns else None,
+        "positive_controls": {
+            one.name: {
+                "reruns": one.reruns,
+                "confirmed": one.confirmed,
+                "strong": one.strong,
+                "effect_on_selection_seeds": one.selected.value,
+                "mean_effect": sum(effect.value for effect in one.effects) / one.reruns,
+            }
+            for one in controls
+        },
         "power": [
             {"effect": size, "promising": won, "count": count} for size, (won, count) in results.trust.power.items()
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.confirm import MARGIN, mean_difference
+from engine.confirm import MARGIN, SEEDS, Mean, mean_difference
 from engine.multiplicity import holm, next_alpha
 from engine.placebos import (
     FAMILIES,
@@ -22,15 +22,15 @@ from engine.placebos import (
     promising,
     read_as,
 )
-from engine.score import Estimate, Score
+from engine.score import Estimate, Score, Trial
 from engine.study import Study, Subject, other
 from engine.study_confirm import Confirmations
+from engine.suite import SELECTION_SEEDS
 from engine.winrate import Yardstick
 
 FIRST_SEED = 100_000  # of what is measured here; each re-run has seeds of its own
 APART = 100
 RERUNS = 20
-CONTROL_SEEDS = 8  # of a re-run, as many as a confirmation has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +46,24 @@ class Arms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """One strong baseline, withheld, in every re-run."""
+    """One baseline, withheld, in every re-run. Effects are mean relative differences from the best of those left.
+
+    `selected` is that on SELECTION_SEEDS. Only where it is above MARGIN is the baseline known to be one that
+    confirmations should find.
+    """
 
     name: str
-    reruns: int
+    selected: Estimate
+    effects: tuple[Estimate, ...]  # re-run by re-run
     confirmed: int
-    effects: tuple[Estimate, ...]  # mean relative difference from the best of those that are left, re-run by re-run
+
+    @property
+    def strong(self) -> bool:
+        return self.selected.value > MARGIN
+
+    @property
+    def reruns(self) -> int:
+        return len(self.effects)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +149,12 @@ def power(study: Study, company: Sequence[Estimate], reruns: int) -> dict[float,
         return {}
     suite = study.screening
     yardstick = Yardstick.of(study.baselines(suite, suite.seeds))
-    arms = []
-    for number in range(reruns):
-        study.watch("Planted effects", number, reruns)
+
+    def arm(number: int) -> Sequence[Trial]:
         seeds = rerun_seeds(number, len(suite.seeds))
-        run = study.baseline(yardstick.best(), suite, seeds)
-        arms.append(read_as(run.trials, seeds, suite.seeds))
-    study.watch("Planted effects", reruns, reruns)
+        return read_as(study.baseline(yardstick.best(), suite, seeds).trials, seeds, suite.seeds)
+
+    arms = study.at_once(arm, range(reruns), "Planted effects")
     return {
         size: (sum(promising([effect_of(planted(arm, size), yardstick) for arm in arms], company)), len(arms))
         for size in PLANTED
@@ -151,30 +162,30 @@ def power(study: Study, company: Sequence[Estimate], reruns: int) -> dict[float,
 
 
 def control_arms(study: Study, reruns: int) -> tuple[Control, ...]:
-    """Each re-run is a round of its own with the level of a first one: fresh seeds, Holm over those withheld."""
+    """Each re-run is a round of its own: the level of a first one, as many fresh seeds, Holm over those withheld."""
     names, suite = controls(study.kind), study.truth_suite
     if not names or not reruns:
         return ()
-    yardstick = Yardstick.of(study.baselines(suite, other(suite.seeds)))
+    kept = study.baselines(suite, other(suite.seeds))
+    yardstick = Yardstick.of(kept)
     for name in names:
         yardstick = yardstick.without(name)
     best = yardstick.best()
-    means: list[list[Estimate]] = []
-    confirmed: list[list[bool]] = []
-    for number in range(reruns):
-        study.watch(f"Withheld baselines ({study.plan.truth})", number, reruns)
-        seeds = rerun_seeds(number, CONTROL_SEEDS)
+
+    def means(number: int) -> list[Mean]:
+        seeds = rerun_seeds(number, SEEDS)
         against = study.baseline(best, suite, seeds).trials
-        found = [mean_difference(study.baseline(name, suite, seeds).trials, against) for name in names]
-        means.append([one.interval() for one in found])
-        confirmed.append([p <= next_alpha(()) for p in holm([one.p_above(MARGIN) for one in found])])
-    study.watch(f"Withheld baselines ({study.plan.truth})", reruns, reruns)
+        return [mean_difference(study.baseline(name, suite, seeds).trials, against) for name in names]
+
+    found = study.at_once(means, range(reruns), f"Withheld baselines ({study.plan.truth})")
+    confirmed = [[p <= next_alpha(()) for p in holm([mean.p_above(MARGIN) for mean in row])] for row in found]
+    selected = {run.baseline: run.trials for run in kept if run.seeds == SELECTION_SEEDS}
     return tuple(
         Control(
             name=name,
-            reruns=reruns,
+            selected=mean_difference(selected[name], selected[best]).interval(),
+            effects=tuple(row[place].interval() for row in found),
             confirmed=sum(row[place] for row in confirmed),
-            effects=tuple(row[place] for row in means),
         )
         for place, name in enumerate(names)
     )

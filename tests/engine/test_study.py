@@ -12,18 +12,21 @@ import pytest
 import torch
 from here_sandbox import HereSandbox, rejected
 
-from engine.confirm import PREFIX
+from engine.confirm import MARGIN, PREFIX
 from engine.evaluate import Evaluator
 from engine.ledger import MemoryLedger
 from engine.memory import MemoryJournal
 from engine.request import Strategy
+from engine.score import Estimate
 from engine.study import Plan, Study, StudyStopped, Subject, other
+from engine.study_claims import claims
 from engine.study_confirm import Confirmations
 from engine.study_report import write_report
 from engine.study_results import Results
 from engine.study_run import run
 from engine.study_sources import Source, read_file
 from engine.study_told import told
+from engine.study_trust import Control
 from engine.suite import SCREEN, Suite
 from sandbox.execution import Execution, Outcome, Task
 from sandbox.guest.actions import ACTIONS
@@ -182,6 +185,9 @@ def test_placebos_withheld_baselines_and_planted_effects_are_told(measured: tupl
         "SiLU": 6,
         "Mish": 6,
     }
+    strong = [of for of in document["positive_controls"].values() if of["effect_on_selection_seeds"] > MARGIN]
+    rate = sum(of["confirmed"] for of in strong) / sum(of["reruns"] for of in strong) if strong else None
+    assert document["positive_control_rate"] == rate
     assert document["power"][0]["effect"] == 0
     assert document["power"][-1]["promising"] >= document["power"][0]["promising"]
 
@@ -252,3 +258,15 @@ def test_what_breaks_in_training_keeps_its_place(tmp_path: Path) -> None:
     assert [s.broke for s in subjects] == [False, False, True]
     assert subjects[2].valid
     assert subjects[2].screened is None
+
+
+def test_only_baselines_that_are_better_than_those_left_are_controls(measured: tuple[World, Source, Results]) -> None:
+    _, _, results = measured
+    above, below = (Estimate(value=value, low=value, high=value) for value in (0.03, -0.01))
+    strong = Control(name="GELU", selected=above, effects=(above,) * 20, confirmed=19)
+    weak = Control(name="SiLU", selected=below, effects=(below,) * 20, confirmed=0)
+    for controls, held in (((strong, weak), True), ((replace(strong, confirmed=17), weak), False), ((weak,), None)):
+        trust = replace(results.trust, controls=controls)
+        (claim,) = (one for one in claims(replace(results, trust=trust)) if one.claim.startswith("Strong baselines"))
+        assert claim.held is held
+        assert "SiLU (-1.0%, 0 of 20)" in claim.found
