@@ -20,7 +20,7 @@ from engine.errors import TaskDataError
 from engine.experiment.agent import ExperimentAgent, Finished, Question, attempt_lines, difference, judgement_of
 from engine.experiment.notebook import Notebook
 from engine.experiment.plan import Plan, estimate
-from engine.experiment.report import plot, reported
+from engine.experiment.report import given, plot, reported
 from engine.experiment.steps import Experiment, Kind, Next, State, next_step
 from storage.ideas import KeptIdea, SqlIdeas
 from storage.inquiries import Inquiry
@@ -98,6 +98,7 @@ class Experiments:
             data=plan.template.source(plan.data).provenance,
             plot=file_id,
             beside=reported(state.experiment),
+            given=given(state),
         )
         self._say(experiment_id, key, told)
         self._attach(experiment_id, f"{key}/words", state.report.text.encode(), "report", "md", state)

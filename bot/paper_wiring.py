@@ -20,6 +20,7 @@ from bot.slack import Slack
 from bot.steering import Steering
 from engine.experiment.agent import ExperimentAgent
 from engine.experiment.author import ModelAuthor, TemplateAuthor
+from engine.experiment.hub import FOLDER, Hub, HuggingFaceHub
 from engine.experiment.papers import PaperSearch
 from engine.experiment.plan import Plan
 from engine.experiment.published import start
@@ -59,6 +60,7 @@ def papers_on(
             sandbox=sandbox,
             load=partial(_data_of, settings.home),
             search=PaperSearch(outside, room.retrieval),
+            hub=hub_of(settings),
             prototype=lambda plan: start(plan, settings.home),
         )
 
@@ -78,6 +80,12 @@ def papers_on(
         agent=_once(opens), author=author.name, notebook=notebook, ideas=ideas, steering=steering, slack=slack
     )
     return Papers(readings=readings, steering=steering, experiments=experiments, slack=slack)
+
+
+def hub_of(settings: Settings) -> Hub:
+    """What it fetched lies in the home. Nobody is asked where literature is only the team's own."""
+    most = settings.hub_mib << 20 if settings.literature == "all" else 0
+    return HuggingFaceHub(settings.home / FOLDER, most)
 
 
 def _once(opens: Callable[[], ExperimentAgent]) -> Callable[[], ExperimentAgent]:

@@ -275,6 +275,15 @@ class Settings(BaseSettings):
         ge=0,
         le=20,
     )
+    hub_mib: int = _variable(
+        "CONJECTURE_HUB_MIB",
+        "How many MiB of public models and data sets of the Hugging Face hub one experiment may fetch; `0` fetches "
+        "nothing, nor does `own` literature.",
+        "a whole number from 0 to 448",
+        400,
+        ge=0,
+        le=448,
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _variable(
         "CONJECTURE_LOG_LEVEL", "How much is logged.", "`debug`, `info`, `warning` or `error`", "info"
     )

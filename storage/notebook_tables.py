@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from engine.experiment.fetched import read_fetched
 from engine.experiment.judge import Arm, Trial
 from engine.experiment.plan import Cost, read_plan
 from engine.experiment.steps import Budget, Change, Experiment, Kind, Material, Ready, Spent, Step, Why
@@ -83,6 +84,7 @@ class StepRow(SQLModel, table=True):
     removed: list[str] | None = Field(sa_type=Json, nullable=True)
     outputs: dict[str, str] | None = Field(sa_type=Json, nullable=True)
     trial: dict[str, Any] | None = Field(sa_type=Json, nullable=True)
+    fetched: dict[str, Any] | None = Field(sa_type=Json, nullable=True)  # names and digests, never contents
     spent: dict[str, Any] = Field(sa_type=Json)
 
     @classmethod
@@ -100,6 +102,7 @@ class StepRow(SQLModel, table=True):
             removed=list(step.change.removed) if step.change else None,
             outputs=outputs,
             trial=asdict(step.trial) if step.trial else None,
+            fetched=step.fetched.as_json() if step.fetched else None,
             spent=asdict(step.spent),
         )
 
@@ -126,5 +129,6 @@ class StepRow(SQLModel, table=True):
             else Change(written=files(self.written), removed=tuple(self.removed or ())),
             outputs=None if self.outputs is None else files(self.outputs),
             trial=None if self.trial is None else Trial(**{**self.trial, "arm": Arm(self.trial["arm"])}),
+            fetched=None if self.fetched is None else read_fetched(self.fetched),
             spent=Spent(**self.spent),
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.app import workspaces_of
 from bot.commands.reporting import FAILED, advised, log_to_stderr
 from bot.home import Home
+from bot.paper_wiring import hub_of
 from bot.settings import read_settings
 from engine.experiment.bundle import Bundle, Reproduction, environment_of, read_bundle
 from engine.experiment.bundle import reproduce as run_again
@@ -27,7 +28,7 @@ def reproduce(path: Path, *, as_json: bool) -> int:
         sandbox = workspaces_of(settings)
         try:
             here = environment_of(sandbox)
-            found = run_again(bundle, settings.home, sandbox, record=_said(bundle))
+            found = run_again(bundle, settings.home, sandbox, hub=hub_of(settings), record=_said(bundle))
         finally:
             sandbox.close()
         told = json.dumps(as_object(bundle, found, here), indent=2, ensure_ascii=False) if as_json else None
@@ -59,7 +60,8 @@ def in_words(bundle: Bundle, found: Reproduction, here: dict[str, str]) -> str:
     versions = [(name, version, here.get(name, "none")) for name, version in bundle.environment.items()]
     other = [f"{name} {before} then, {after} now" for name, before, after in versions if before != after]
     environment = f"Other versions: {'; '.join(other)}." if other else "The same versions as then."
-    return "\n".join([bundle.plan.hypothesis, "", f"{verdict} {found.words}", "", *rows, "", environment])
+    given = [f"With {one.in_words}, the same files." for one in bundle.fetched]
+    return "\n".join([bundle.plan.hypothesis, "", f"{verdict} {found.words}", "", *rows, "", *given, environment])
 
 
 def _figure(value: float | None) -> str:
@@ -72,6 +74,7 @@ def as_object(bundle: Bundle, found: Reproduction, here: dict[str, str]) -> dict
         "words": found.words,
         "largest_difference": found.largest_difference,
         "plan": bundle.plan.as_json(),
+        "fetched": [one.as_json() for one in bundle.fetched],
         "then": {"result": bundle.result.value, "reason": bundle.reason, "environment": dict(bundle.environment)},
         "now": {**found.judgement.as_json(), "environment": here},
     }

@@ -82,9 +82,10 @@ def reported(
     data: str,
     plot: str | None,
     beside: Sequence[tuple[str, float]] = (),
+    given: Sequence[str] = (),
 ) -> Message:
     """unsupported: what the report's author wrote and no result bears out. plot: a file's id. beside: what others
-    report of the metric, with where."""
+    report of the metric, with where. given: what came from a hub, and what is not known of it."""
     metric = plan.judged_by
     blocks: list[Block] = [
         header(HEADLINES[judgement.result]),
@@ -106,6 +107,9 @@ def reported(
             "The prototype ran under the same limits."
         )
     )
+    if given:
+        told = "\n".join(f"• {escape(line, 400)}" for line in given[:5])
+        blocks.append(section(f"*Fetched from the Hugging Face hub*\n{told}"))
     blocks.append(actions(button("Take over", TAKE_OVER, experiment_id)))
     return message(*blocks, request_id=experiment_id)
 

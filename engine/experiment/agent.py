@@ -16,6 +16,7 @@ from pathlib import Path
 from engine.errors import GeneratorError, TaskDataError
 from engine.experiment.author import Author, TooLittleLeft
 from engine.experiment.bundle import DATE, environment_of, write_bundle
+from engine.experiment.hub import Hub, NoHub, read
 from engine.experiment.judge import Arm, Judgement, Trial, decide, judge
 from engine.experiment.notebook import Notebook
 from engine.experiment.plan import Plan
@@ -35,7 +36,8 @@ from engine.experiment.steps import (
     state_of,
 )
 from engine.experiment.task import Data
-from engine.experiment.tools import Desk, Interrupted, Within, attempt, use
+from engine.experiment.tools import Desk, attempt, use
+from engine.experiment.within import Interrupted, Within
 from sandbox.workspace import Workspace, WorkspaceSandbox
 
 NO_LIMIT = float("inf")
@@ -77,6 +79,7 @@ class ExperimentAgent:
         sandbox: WorkspaceSandbox,
         load: Callable[[Plan], Data],
         search: Search | None = None,
+        hub: Hub | None = None,
         prototype: Callable[[Plan], Workspace] = lambda plan: plan.template.prototype(),
     ) -> None:
         self._notebook = notebook
@@ -84,6 +87,7 @@ class ExperimentAgent:
         self._sandbox = sandbox
         self._load = load
         self._search = search or LocalSearch()
+        self._hub = hub or NoHub()
         self._prototype = prototype
         self._loaded: tuple[tuple[str, str], Data] | None = None
 
@@ -107,6 +111,14 @@ class ExperimentAgent:
         """Ends what runs, too."""
         self._notebook.record(experiment_id, Step(key=f"stopped-{key}", kind=Kind.STOPPED, person=person))
         self._sandbox.kill(experiment_id)
+
+    def resume(self, experiment_id: str, key: str, person: str) -> bool:
+        """Let one that was stopped go on where it was. key: of the click. False: it is not stopped."""
+        step = Step(key=f"resumed-{key}", kind=Kind.RESUMED, person=person)
+        state = self.state(experiment_id)
+        if state.stopped:
+            self._notebook.record(experiment_id, step)
+        return state.stopped or any(one.key == step.key for one in state.steps)
 
     def take_over(self, experiment_id: str) -> bytes:
         """The workspace as it is, as a zip archive."""
@@ -136,6 +148,7 @@ class ExperimentAgent:
             report=state.report.text,
             environment=environment_of(self._sandbox),
             again=state.round,
+            fetched=state.fetched,
             extra={"plot.png": picture} if picture else None,
         )
 
@@ -184,7 +197,13 @@ class ExperimentAgent:
         if todo is Next.REPORT:
             text = report(state, data, judgement_of(state), self._author.name)
             return Step(key=f"report-{state.round}", kind=Kind.REPORT, text=text)
-        desk = Desk(data=data, sandbox=self._sandbox, search=self._search)
+        desk = Desk(
+            data=data,
+            sandbox=self._sandbox,
+            search=self._search,
+            hub=self._hub,
+            stopped=lambda: self.state(state.experiment.id).stopped,
+        )
         if todo is Next.MEASURE:
             trial, result = attempt(state, desk, state.start, 0)
             trial, spent = replace(trial, arm=Arm.BASELINE), Spent(sandbox_seconds=result.seconds)
@@ -213,6 +232,7 @@ class ExperimentAgent:
             again=state.round,
             baseline=state.start,
             tag=experiment.id,
+            beside=read(self._hub, state.fetched),
             done=state.trials,
             record=record,
         )

@@ -9,12 +9,15 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import BundleError, PlanError
+from engine.experiment.admission import require_no_held_out
+from engine.experiment.fetched import Fetched, in_bytes, read_fetched, size_of
+from engine.experiment.hub import Hub, NoHub, read
 from engine.experiment.judge import Arm, Judgement, Result, Trial, judge
 from engine.experiment.plan import Plan, read_plan
 from engine.experiment.task import Data
@@ -45,6 +48,7 @@ class Bundle:
     data: Mapping[str, Any]  # name, digest, rows, licence, provenance
     workspace: Workspace
     baseline: Workspace
+    fetched: tuple[Fetched, ...]  # of a hub
     trials: tuple[Trial, ...]
     result: Result
     reason: str
@@ -82,6 +86,7 @@ def write_bundle(
     report: str,
     environment: Mapping[str, str],
     again: int = 0,
+    fetched: Sequence[Fetched] = (),
     extra: Mapping[str, bytes] | None = None,
 ) -> Path:
     """One zip archive. extra: further files, such as plots, by path. The same arguments make the same bytes."""
@@ -89,13 +94,14 @@ def write_bundle(
     files |= {f"{BASELINE}{name}": content for name, content in plan.template.prototype().items()}
     files |= {f"logs/{trial.arm}-{trial.seed}.txt": trial.log.encode() for trial in judgement.trials}
     files |= {f"extra/{name}": content for name, content in (extra or {}).items()}
-    files |= {"report.md": report.encode(), "README.md": _readme(path.name, plan, data).encode()}
+    files |= {"report.md": report.encode(), "README.md": _readme(path.name, plan, data, fetched).encode()}
     told = {
         "format": FORMAT,
         "plan": plan.as_json(),
         "plan_digest": plan.digest,
         "again": again,
         "data": {name: getattr(data, name) for name in ("name", "digest", "rows", "licence", "provenance")},
+        "fetched": [one.as_json() for one in fetched],
         "environment": dict(environment),
         "result": judgement.result.value,
         "reason": judgement.reason,
@@ -114,12 +120,13 @@ def write_bundle(
     return path
 
 
-def _readme(name: str, plan: Plan, data: Data) -> str:
+def _readme(name: str, plan: Plan, data: Data, fetched: Sequence[Fetched]) -> str:
+    also = "".join(f"Nor is {one.in_words}: it is fetched from the Hugging Face hub again.\n" for one in fetched)
     return (
         f"# {plan.hypothesis}\n\n`report.md` is the report; `workspace/` the code that was judged, `baseline/` what it "
         f"was compared with, `logs/` what each run printed, `{MANIFEST}` the plan, seeds, digests and figures.\n\n"
         f"Run it again: `conjecture reproduce {name}`\n\nThe data are not in here: {data.name}, {data.provenance} "
-        f"({data.licence}).\n"
+        f"({data.licence}).\n{also}"
     )
 
 
@@ -171,6 +178,7 @@ def _bundle(files: Mapping[str, bytes], told: Mapping[str, Any]) -> Bundle:
         data=told["data"],
         workspace=folder(WORKSPACE),
         baseline=folder(BASELINE),
+        fetched=tuple(read_fetched(one) for one in told.get("fetched", ())),
         trials=trials,
         result=Result(told["result"]),
         reason=str(told["reason"]),
@@ -181,9 +189,14 @@ def _bundle(files: Mapping[str, bytes], told: Mapping[str, Any]) -> Bundle:
 
 
 def reproduce(
-    bundle: Bundle, home: Path, sandbox: WorkspaceSandbox, *, record: Callable[[Trial], None] = lambda trial: None
+    bundle: Bundle,
+    home: Path,
+    sandbox: WorkspaceSandbox,
+    *,
+    hub: Hub | None = None,
+    record: Callable[[Trial], None] = lambda trial: None,
 ) -> Reproduction:
-    """Run both arms again on the same seeds and rows.
+    """Run both arms again on the same seeds and rows, with what was fetched from `hub` at the same commits.
 
     Raises TaskDataError, SandboxError, and BundleError for other data.
     """
@@ -193,8 +206,24 @@ def reproduce(
             f"{data.name} is not what the bundle was made on: digest {data.digest[:12]}, then "
             f"{bundle.data['digest'][:12]}. Get the same version: {bundle.data['provenance']}."
         )
+    hub = hub or NoHub()
+    if size_of(bundle.fetched) > hub.most_bytes:
+        raise BundleError(
+            f"The experiment was given {in_bytes(size_of(bundle.fetched))} of the Hugging Face hub "
+            f"({'; '.join(one.in_words for one in bundle.fetched)}), and {in_bytes(hub.most_bytes)} may be fetched "
+            "here. Raise CONJECTURE_HUB_MIB, and set CONJECTURE_LITERATURE to all."
+        )
+    for one in bundle.fetched:
+        require_no_held_out(one, data, hub)
     found = judge(
-        bundle.plan, data, bundle.workspace, sandbox, again=bundle.again, baseline=bundle.baseline, record=record
+        bundle.plan,
+        data,
+        bundle.workspace,
+        sandbox,
+        again=bundle.again,
+        baseline=bundle.baseline,
+        beside=read(hub, bundle.fetched),
+        record=record,
     )
     return compared(bundle, found)
 

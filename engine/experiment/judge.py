@@ -88,10 +88,20 @@ class Judgement:
 
 
 def explore(
-    plan: Plan, data: Data, workspace: Workspace, sandbox: WorkspaceSandbox, *, seed: int = 0, tag: str = ""
+    plan: Plan,
+    data: Data,
+    workspace: Workspace,
+    sandbox: WorkspaceSandbox,
+    *,
+    seed: int = 0,
+    tag: str = "",
+    beside: Workspace | None = None,
 ) -> tuple[Trial, RunResult]:
-    """One run for whoever writes the experiment, on rows that do not decide. Raises SandboxError for faults of ours."""
-    return _run(Arm.ATTEMPT, plan, data, workspace, development(data, seed), sandbox, tag)
+    """One run for whoever writes the experiment, on rows that do not decide. Raises SandboxError for faults of ours.
+
+    beside: further inputs than the data, by path.
+    """
+    return _run(Arm.ATTEMPT, plan, data, workspace, development(data, seed), sandbox, tag, beside or {})
 
 
 def judge(
@@ -103,14 +113,15 @@ def judge(
     again: int = 0,
     baseline: Workspace | None = None,
     tag: str = "",
+    beside: Workspace | None = None,
     done: Sequence[Trial] = (),
     record: Callable[[Trial], None] = lambda trial: None,
 ) -> Judgement:
     """Run both arms on the plan's seeds, or on others where `again` is above 0, and apply its criterion.
 
-    baseline: None for the task's prototype. done: trials of an earlier call with the same arguments that was cut off;
-    they are not run again. record: told of every new one. Raises SandboxError for faults of ours, ValueError when the
-    data have too few rows for the plan.
+    baseline: None for the task's prototype. beside: further inputs of both arms, by path. done: trials of an earlier
+    call with the same arguments that was cut off; they are not run again. record: told of every new one. Raises
+    SandboxError for faults of ours, ValueError when the data have too few rows for the plan.
     """
     seeds = plan.fresh_seeds(again)
     found = {(trial.arm, trial.seed): trial for trial in done if trial.seed in seeds}
@@ -118,7 +129,7 @@ def judge(
     for split in final(data, seeds):
         for arm, files in arms:
             if (arm, split.seed) not in found:
-                trial, _ = _run(arm, plan, data, files, split, sandbox, tag)
+                trial, _ = _run(arm, plan, data, files, split, sandbox, tag, beside or {})
                 found[arm, split.seed] = trial
                 record(trial)
             if found[arm, split.seed].value is None:
@@ -127,7 +138,14 @@ def judge(
 
 
 def _run(
-    arm: Arm, plan: Plan, data: Data, files: Workspace, split: Split, sandbox: WorkspaceSandbox, tag: str
+    arm: Arm,
+    plan: Plan,
+    data: Data,
+    files: Workspace,
+    split: Split,
+    sandbox: WorkspaceSandbox,
+    tag: str,
+    beside: Workspace,
 ) -> tuple[Trial, RunResult]:
     task, metric, targets = plan.template, METRICS[plan.metric], data.targets[split.held_out]
     result = sandbox.run(
@@ -135,7 +153,7 @@ def _run(
             files=files,
             entry=task.entry,
             arguments=("--seed", str(split.seed)),
-            inputs=inputs(data, split, task.name, metric),
+            inputs={**beside, **inputs(data, split, task.name, metric)},
             expects=Expected(shape=targets.shape, kind=task.kind),
             limits=task.limits,
             tag=tag,

@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from engine.experiment.claims import check_claims
+from engine.experiment.fetched import DATA, MODELS
 from engine.experiment.judge import CONFIDENCE, Arm, Judgement, Result
 from engine.experiment.steps import Experiment, Kind, State, attempt_line, numbers_of
 from engine.experiment.task import Data
@@ -26,6 +27,10 @@ HEADLINES = {
     Result.SUCCEEDED: "The hypothesis held.",
     Result.FAILED: "The hypothesis did not hold. That is a result.",
     Result.NOT_JUDGED: "The hypothesis was not judged.",
+}
+KNOWN = {
+    MODELS: "it may have seen the held-out rows when it was trained, which cannot be checked",
+    DATA: "looked through beforehand, and no held-out row was recognised in it; one in other words would not be",
 }
 RANGE = f"{CONFIDENCE:.0%} interval"
 
@@ -41,6 +46,7 @@ def report(state: State, data: Data, judgement: Judgement, author: str) -> str:
         f"Written by {author}, in {_count(len(state.attempts), 'attempt')}. In its words:",
         _quoted(words["done"]),
         *_claims(state, judgement, " ".join(words.values())),
+        *_given(state),
         *_found(state.experiment, judgement),
         *_failures(state, words["did_not_work"]),
         *_cost(state, judgement),
@@ -71,6 +77,21 @@ def _asked(state: State, data: Data) -> list[str]:
             f"- This is judgement number {state.round + 1} of this plan: the more there are, the less one says"
         )
     return ["## Asked", "\n".join(lines)]
+
+
+def given(state: State) -> list[str]:
+    """What came from a hub, one line each, and what is not known of it."""
+    return [f"{one.in_words[0].upper()}{one.in_words[1:]}: {KNOWN[one.what]}" for one in state.fetched]
+
+
+def _given(state: State) -> list[str]:
+    if not state.fetched:
+        return []
+    lines = [
+        f"- {line}\n" + "\n".join(f"  - `{path}`, sha256 `{digest}`" for path, digest in one.files.items())
+        for line, one in zip(given(state), state.fetched, strict=True)
+    ]
+    return ["## Fetched from the Hugging Face hub", "\n".join(lines), "Both arms had it among their inputs."]
 
 
 def _found(experiment: Experiment, judgement: Judgement) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,13 +11,14 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils import all_estimators
 
+from engine.experiment.fetched import MODELS, SINGULAR
+from engine.experiment.hub import Client
 from engine.experiment.tasks.catalogue import TASKS
 from engine.llm.catalogue import entries
 from sandbox.guest.components.kinds import KINDS
 
 FOUND = 5
 PAPERS = "papers"  # searched where there is a library of them, see papers.py
-PROBE_SECONDS = 5.0
 MOST_CODE = 6_000  # characters of one result
 
 
@@ -46,10 +46,7 @@ class LocalSearch:
 
 
 class HubSearch:
-    """Names of models and data sets on the Hugging Face hub, beside what lies here.
-
-    Only names: the sandbox has no network, and a data set that is fetched could hold the held-out labels.
-    """
+    """Names of models and data sets on the Hugging Face hub, beside what lies here."""
 
     def __init__(self, local: Search | None = None, endpoint: str | None = None) -> None:
         self._local = local or LocalSearch()
@@ -61,21 +58,16 @@ class HubSearch:
 
     def _hub(self, what: str, query: str) -> list[dict[str, Any]]:
         try:
-            hub = importlib.import_module("huggingface_hub")
+            client = Client.of(self._endpoint)
         except ImportError:
             return [{"hub": "huggingface_hub is not installed, so the hub was not asked"}]
-        errors = importlib.import_module("huggingface_hub.errors")
-        session = importlib.import_module("huggingface_hub.utils").get_session()
-        faults = importlib.import_module(type(session).__module__.partition(".")[0]).HTTPError  # of its own httpx
         try:
-            api = hub.HfApi(endpoint=self._endpoint, token=False)
-            session.head(api.endpoint, timeout=PROBE_SECONDS)  # the call itself tries again for half a minute
-            ask = api.list_models if what == "models" else api.list_datasets
+            client.probe()
+            ask = client.api.list_models if what == MODELS else client.api.list_datasets
             found = list(ask(search=query, limit=FOUND))
-        except (errors.HfHubHTTPError, faults, OSError, ValueError) as error:
+        except client.faults as error:
             return [{"hub": f"the hub cannot be asked ({type(error).__name__}): only what lies here was searched"}]
-        kind = "a model" if what == "models" else "a data set"
-        return [{"hub": one.id, "is": f"{kind} on the hub; not available in the sandbox"} for one in found]
+        return [{"hub": one.id, "is": f"a {SINGULAR[what]} on the hub, which `fetch` brings in"} for one in found]
 
 
 @cache

@@ -67,6 +67,11 @@ def development(data: Data, seed: int) -> Split:
     return Split(seed=seed, training=order[cut:], held_out=order[:cut])
 
 
+def held_back(data: Data) -> Rows:
+    """All that any judgement is made on, whatever its seeds."""
+    return _sides(data)[1]
+
+
 def _sides(data: Data) -> tuple[Rows, Rows]:
     order = generator(b"", data.name, "split").permutation(data.rows)
     cut = round(HELD_BACK * data.rows)

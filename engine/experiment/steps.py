@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.experiment.fetched import Fetched
 from engine.experiment.judge import Arm, Trial
 from engine.experiment.plan import Plan
 from engine.llm.calling import Call
@@ -29,6 +30,7 @@ class Kind(StrEnum):
     UNDONE = "undone"  # a person took the last change back
     QUESTION = "question"  # to people; nothing goes on before somebody speaks
     STOPPED = "stopped"
+    RESUMED = "resumed"  # after that, where it was
     TRIAL = "trial"  # one run of the judgement
     REPORT = "report"
 
@@ -139,6 +141,7 @@ class Step:
     change: Change | None = None
     trial: Trial | None = None
     outputs: Workspace | None = None
+    fetched: Fetched | None = None
     spent: Spent = Spent()
 
 
@@ -164,6 +167,7 @@ class State:
     call: Step | None  # that no result has answered
     attempts: tuple[Step, ...]  # runs, in order
     ran: bool  # the workspace as it is now has run, and there was a figure
+    fetched: tuple[Fetched, ...]  # of a hub, beside the data
     question: Step | None
     finished: Step | None
     rounds: int  # judgements that were begun
@@ -247,6 +251,7 @@ class _Reading:
     call: Step | None = None
     attempts: list[Step] = field(default_factory=list)
     ran: bool = False
+    fetched: dict[str, Fetched] = field(default_factory=dict)  # by folder
     question: Step | None = None
     finished: Step | None = None
     rounds: int = 0
@@ -277,6 +282,8 @@ class _Reading:
                     self.call = None
             case Kind.STOPPED:
                 self.stopped = True
+            case Kind.RESUMED:
+                self.stopped = False
             case Kind.TRIAL:
                 if step.trial is not None and self.finished is not None:
                     self.trials.append(step.trial)
@@ -292,6 +299,8 @@ class _Reading:
         if step.change is not None:
             self.changes.append(self.workspace)
             self.workspace, self.ran = step.change.applied(self.workspace), False
+        if step.fetched is not None:
+            self.fetched[step.fetched.folder], self.ran = step.fetched, False
         if step.call is not None and step.call.tool == UNDO and step.usable:
             self._undo()
         if step.finish:
@@ -323,6 +332,7 @@ def state_of(experiment: Experiment, steps: Sequence[Step]) -> State:
         call=reading.call,
         attempts=tuple(reading.attempts),
         ran=reading.ran,
+        fetched=tuple(reading.fetched.values()),
         question=reading.question,
         finished=reading.finished,
         rounds=reading.rounds,

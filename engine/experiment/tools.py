@@ -12,15 +12,19 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.errors import TaskDataError
+from engine.experiment.admission import admit
 from engine.experiment.conversation import encodable
+from engine.experiment.fetched import SINGULAR, Wanted, size_of
+from engine.experiment.hub import Hub, read
 from engine.experiment.judge import Arm, Trial, explore
 from engine.experiment.search import Search
 from engine.experiment.split import development, inputs
 from engine.experiment.steps import UNDO, Change, Kind, Spent, State, Step, Why
 from engine.experiment.task import Data
+from engine.experiment.within import Within
 from engine.llm.calling import Call, Tool
-from sandbox.execution import Level, Outcome
-from sandbox.workspace import INPUTS, Run, RunResult, Workspace, WorkspaceSandbox, wrong_paths
+from sandbox.workspace import INPUTS, MAX_SENT_BYTES, RunResult, Workspace, WorkspaceSandbox, wrong_paths
 
 MOST_FILES, MOST_FILE_BYTES = 100, 400_000  # of a workspace that is written by hand
 MOST_SHOWN = 12_000  # characters of a file in one answer
@@ -42,6 +46,8 @@ class Desk:
     data: Data
     sandbox: WorkspaceSandbox
     search: Search
+    hub: Hub
+    stopped: Callable[[], bool] = lambda: False  # asked while something is fetched
 
 
 class Arguments(BaseModel):
@@ -119,6 +125,17 @@ class SearchFor(Arguments):
     query: str = Field(min_length=1, max_length=200)
 
 
+class Fetch(Arguments):
+    """Bring a public model or data set of the Hugging Face hub into inputs/, for all runs from here on: safetensors,
+    ONNX, vocabularies; CSV, JSON, text, parquet. A data set that holds held-out rows is refused."""
+
+    tool = "fetch"
+    what: Literal["models", "data"]
+    repository: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$", max_length=96, description="its id")
+    revision: str = Field("main", pattern=r"^[\w./-]+$", max_length=100, description="a branch, tag or commit")
+    files: list[str] = Field(default=[], max_length=64, description="paths in it; none: all that may be fetched")
+
+
 class Undo(Arguments):
     """Take the last change of the workspace back."""
 
@@ -144,7 +161,7 @@ TOOLS: Mapping[str, type[Arguments]] = {
     one.tool: one
     for one in (
         *(ListFiles, ReadFile, WriteFile, EditFile, DeleteFile, RunScript, Inspect),
-        *(ShowData, SearchFor, Undo, AskPerson, Finish),
+        *(ShowData, SearchFor, Fetch, Undo, AskPerson, Finish),
     )
 }
 
@@ -268,44 +285,14 @@ def _delete(arguments: DeleteFile, state: State, desk: Desk) -> Step:
     return _result(Change(removed=(arguments.path,)), deleted=arguments.path)
 
 
-class Interrupted(Exception):
-    """A run was stopped by people, or by the end of this process: it says nothing about the script."""
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """A sandbox whose runs end when `seconds` are over. Raises Interrupted for one that was stopped."""
-
-    sandbox: WorkspaceSandbox
-    seconds: float
-
-    @property
-    def level(self) -> Level:
-        return self.sandbox.level
-
-    @property
-    def parallel(self) -> int:
-        return self.sandbox.parallel
-
-    def run(self, run: Run) -> RunResult:
-        wall = min(run.limits.wall_seconds, max(self.seconds, 1.0))
-        result = self.sandbox.run(replace(run, limits=replace(run.limits, wall_seconds=wall)))
-        if result.outcome is Outcome.KILLED and result.check == "stopped":
-            raise Interrupted
-        return result
-
-    def kill(self, tag: str) -> None:
-        self.sandbox.kill(tag)
-
-    def close(self) -> None:
-        self.sandbox.close()
-
-
 def attempt(state: State, desk: Desk, workspace: Workspace, seed: int) -> tuple[Trial, RunResult]:
-    """One run on rows that do not decide, within what is left of the budget. Raises SandboxError, Interrupted."""
-    experiment = state.experiment
+    """One run on rows that do not decide, within what is left of the budget.
+
+    Raises SandboxError, Interrupted, and TaskDataError when what was fetched is not here any more.
+    """
+    experiment, beside = state.experiment, read(desk.hub, state.fetched)
     sandbox = Within(desk.sandbox, state.seconds_left)
-    return explore(experiment.plan, desk.data, workspace, sandbox, seed=seed, tag=experiment.id)
+    return explore(experiment.plan, desk.data, workspace, sandbox, seed=seed, tag=experiment.id, beside=beside)
 
 
 def _run(arguments: RunScript, state: State, desk: Desk) -> Step:
@@ -341,6 +328,7 @@ def _inspect(arguments: Inspect, state: State, desk: Desk) -> Step:
 def _show(arguments: ShowData, state: State, desk: Desk) -> Step:
     plan = state.experiment.plan
     seen = inputs(desk.data, development(desk.data, 0), plan.task, plan.judged_by)
+    seen = {**read(desk.hub, state.fetched), **seen}
     told: dict[str, Any] = {"files": {f"{INPUTS}/{name}": len(content) for name, content in seen.items()}}
     told["task.json"] = json.loads(seen["task.json"])
     if "train.csv" in seen:
@@ -353,6 +341,28 @@ def _show(arguments: ShowData, state: State, desk: Desk) -> Step:
 
 def _search(arguments: SearchFor, state: State, desk: Desk) -> Step:
     return _result(found=list(desk.search.find(arguments.what, arguments.query)))
+
+
+def _fetch(arguments: Fetch, state: State, desk: Desk) -> Step:
+    wanted = Wanted(**{**arguments.model_dump(), "files": tuple(arguments.files)})
+    plan = state.experiment.plan
+    others = [one for one in state.fetched if (one.what, one.repository) != (wanted.what, wanted.repository)]
+    sent = [
+        *inputs(desk.data, development(desk.data, 0), plan.task, plan.judged_by).values(),
+        *state.workspace.values(),
+    ]
+    room = min(desk.hub.most_bytes, MAX_SENT_BYTES - sum(map(len, sent))) - size_of(others)
+    try:
+        fetched = admit(wanted, desk.data, desk.hub, room, desk.stopped)
+        sizes = {f"{INPUTS}/{path}": len(content) for path, content in read(desk.hub, [fetched]).items()}
+    except TaskDataError as error:
+        raise Refused(str(error)) from error
+    facts: dict[str, Any] = {
+        "commit": fetched.revision,
+        "licence": fetched.licence,
+        "files": dict(sorted(sizes.items())),
+    }
+    return replace(_result(fetched=f"{SINGULAR[fetched.what]} {fetched.repository}", **facts), fetched=fetched)
 
 
 def _undo(arguments: Undo, state: State, desk: Desk) -> Step:
@@ -383,6 +393,7 @@ CARRIED_OUT: Mapping[str, Callable[[Any, State, Desk], Step]] = {
     "inspect": _inspect,
     "show_data": _show,
     "search": _search,
+    "fetch": _fetch,
     UNDO: _undo,
     "ask_person": _ask,
     "finish": _finish,

@@ -73,6 +73,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "CONJECTURE_EPOCH_HYPOTHESES": "500",
         "CONJECTURE_GPUS": "2",
         "CONJECTURE_CONFIRM": "0",
+        "CONJECTURE_HUB_MIB": "0",
         "CONJECTURE_EXPLORATION": "0.2",
         "CONJECTURE_NOVEL_SHARE": "0.3",
         "CONJECTURE_VOTE_WEIGHT": "0",

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from engine.errors import UnknownThing
+from engine.experiment.fetched import MODELS, Fetched
 from engine.experiment.judge import Arm, Trial
 from engine.experiment.notebook import MemoryNotebook, Notebook
 from engine.experiment.plan import estimate, read_plan
@@ -45,6 +46,18 @@ STEPS = [
         outputs={"plot.png": b"\x89PNG"},
         trial=Trial(arm=Arm.ATTEMPT, seed=3, value=None, problem="it broke", rows=5, seconds=1.5, log="..."),
         spent=Spent(sandbox_seconds=1.5),
+    ),
+    Step(
+        key="result-2",
+        kind=Kind.RESULT,
+        fetched=Fetched(
+            what=MODELS,
+            repository="someone/tiny-bert",
+            revision="0123456789abcdef0123456789abcdef01234567",
+            licence="mit",
+            files={"config.json": "ab" * 32},
+            size=2,
+        ),
     ),
     Step(key="call-1", kind=Kind.CALL, call=None),
     Step(key="question-0", kind=Kind.QUESTION, why=Why.BUDGET, text="?"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from wire_hub import NOBODY, wire_hub
 
 from engine.errors import PaperError
 from engine.experiment.papers import PaperSearch
@@ -64,43 +63,19 @@ def test_papers_that_cannot_be_searched_are_told_as_such() -> None:
     assert "does not answer" in found["papers"]
 
 
-@pytest.fixture
-def hub() -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            wanted = b'[{"_id": "1", "id": "someone/tiny-bert", "modelId": "someone/tiny-bert"}]'
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(wanted)))
-            self.end_headers()
-            self.wfile.write(wanted)
-
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 class Nothing:
     def find(self, what: str, query: str) -> list[dict[str, str]]:
         return [{"title": "here"}]
 
 
-def test_the_hub_is_asked_beside_what_lies_here(hub: str) -> None:
-    found = HubSearch(Nothing(), endpoint=hub).find("models", "bert")
+def test_the_hub_is_asked_beside_what_lies_here() -> None:
+    with wire_hub() as hub:
+        hub.add("models", "someone/tiny-bert")
+        found = HubSearch(Nothing(), endpoint=hub.url).find("models", "bert")
     assert [one.get("title") or one["hub"] for one in found] == ["here", "someone/tiny-bert"]
 
 
 def test_a_hub_that_cannot_be_reached_is_said_and_costs_nothing_else() -> None:
-    found = HubSearch(Nothing(), endpoint="http://127.0.0.1:9").find("data", "tweets")
+    found = HubSearch(Nothing(), endpoint=NOBODY).find("data", "tweets")
     assert found[0] == {"title": "here"}
     assert "cannot be asked" in found[1]["hub"]
