@@ -168,6 +168,15 @@ class Experiments:
         agent.stop(experiment_id, occasion, person)
         self._tell_stopped(agent.state(experiment_id))
 
+    def resume(self, experiment_id: str, person: str, occasion: str) -> bool:
+        """Let one that was stopped go on where it was, and say so. False: there is none, or it is not stopped."""
+        if not any(one.id == experiment_id for one in self._notebook.experiments()):
+            return False
+        if not self._agent().resume(experiment_id, occasion, person):
+            return False
+        self._say(experiment_id, f"resumed/{occasion}", views.experiment_resumed(self._title(experiment_id), person))
+        return True
+
     def at_work(self, thread: Sequence[Inquiry]) -> list[str]:
         """What can be stopped: a question that waits, too."""
         states = [self._agent().state(one) for one in self._of(thread)]
@@ -204,7 +213,8 @@ class Experiments:
         experiment_id = state.experiment.id
         number = sum(step.kind is Kind.STOPPED for step in state.steps)
         self._show(state, "Stopped.")
-        told = views.experiment_stopped(experiment_id, self._title(experiment_id))
+        kept = self._kept(experiment_id)
+        told = views.experiment_stopped(experiment_id, kept.idea.title, kept.id, kept.number)
         self._say(experiment_id, f"stopped/{number}", told)
 
     def _show(self, state: State, ending: str) -> None:

@@ -74,7 +74,9 @@ class Papers:
         return heard is not None, (Work.EXPERIMENT, [heard]) if heard else None
 
     def approve(self, idea_id: str, person: str, at: datetime, as_component: bool) -> Next:
-        """A person approved an idea: its component is measured, or its plan is run."""
+        """A person approved an idea: its component is measured, or its plan is run, and goes on if it was stopped."""
+        if self.experiments.resume(experiment_of(idea_id), person, f"{person}-{at.timestamp()}"):
+            return Work.EXPERIMENT, [experiment_of(idea_id)]
         if not self.steering.approve(idea_id, person, at):
             return None
         if as_component:

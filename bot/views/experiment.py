@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.views.block_kit import actions, button, context, header, image, message, section, table
 from bot.views.figures import count, duration
+from bot.views.idea import APPROVE_PLAN
 from bot.views.message import Block, Message, escape
 from bot.views.progress import STOP
 from engine.experiment.judge import CONFIDENCE, Judgement, Result
@@ -62,14 +63,21 @@ def question(experiment_id: str, text: str) -> Message:
     )
 
 
-def experiment_stopped(experiment_id: str, title: str) -> Message:
+def experiment_stopped(experiment_id: str, title: str, idea_id: str, number: int) -> Message:
     return message(
         section(
             f"Stopped the experiment *{escape(title, 150)}* as you asked; nothing was judged after that. Whoever "
-            "replies here with a mention sets it going again."
+            f"approves it again (`approve {number}`) sets it going where it was; a reply with a mention does so too, "
+            "with what it says."
         ),
-        actions(button("Take over", TAKE_OVER, experiment_id)),
+        actions(button("Go on", APPROVE_PLAN, idea_id, "primary"), button("Take over", TAKE_OVER, experiment_id)),
         request_id=experiment_id,
+    )
+
+
+def experiment_resumed(title: str, person: str) -> Message:
+    return message(
+        section(f"<@{escape(person)}> sets the experiment *{escape(title, 150)}* going again, where it was stopped.")
     )
 
 

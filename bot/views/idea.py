@@ -91,8 +91,10 @@ def cost_in_words(plan: Plan) -> str:
     runs = count(2 * plan.repeats, "judged run")
     if plan.cost is not None:
         return f"{runs}, about {duration(plan.cost.seconds)} in all by what runs of this task took here"
-    limit = duration(plan.template.limits.wall_seconds)
-    return f"{runs} of at most {limit} each (none of this task was timed here yet)"
+    return (
+        f"{runs}, at most {duration(plan.most_seconds)} in all ({duration(plan.template.limits.wall_seconds)} each); "
+        "how long they really take is not known until one of this task ran here"
+    )
 
 
 def read_idea_vote(value: str) -> tuple[str, bool]:

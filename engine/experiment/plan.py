@@ -96,6 +96,11 @@ class Plan:
         return hashlib.sha256(json.dumps([told, asdict(self.criterion)], sort_keys=True).encode()).hexdigest()
 
     @property
+    def most_seconds(self) -> float:
+        """Wall time of judging, if every run of both arms took all the time that it may."""
+        return 2 * self.repeats * self.template.limits.wall_seconds
+
+    @property
     def seeds(self) -> tuple[int, ...]:
         """What it is judged on. They follow from the plan, so nobody chooses lucky ones; no attempt has used them."""
         return self.fresh_seeds(0)

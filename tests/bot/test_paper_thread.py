@@ -198,6 +198,21 @@ def test_the_workspace_can_be_taken_over(live: Running, thread: str) -> None:
     assert "train.py" in zipfile.ZipFile(io.BytesIO(live.person.download(zipped["id"]))).namelist()
 
 
+def test_approving_a_stopped_plan_again_sets_it_going_where_it_was(live: Running, thread: str) -> None:
+    kept = next(one for one in ideas_of(live, thread) if one.approved_by and experiment_begun(live, one))
+    assert "where it was stopped" in texts(live.ask(f"approve {kept.number}", thread=thread))
+    (progress,) = [m for m in live.replies(thread) if m["text"].startswith(f"Experiment: {kept.idea.title}")]
+    until(lambda: "Stopped." not in next(m for m in live.replies(thread) if m["ts"] == progress["ts"])["text"])
+    told = texts(live.ask("stop", thread=thread))
+    assert f"approves it again (`approve {kept.number}`)" in told
+    stopped = [m for m in live.replies(thread) if m["text"].startswith("Stopped the experiment")][-1]
+    go_on = next(one for one in elements(stopped, "actions") if one["text"]["text"] == "Go on")
+    live.person.click(stopped["ts"], go_on["action_id"], go_on["value"], channel=live.channel)
+    until(lambda: texts(live.replies(thread)).count("where it was stopped") == 2)
+    assert "not started twice" in texts(live.ask(f"approve {kept.number} as an experiment", thread=thread))
+    live.ask("stop", thread=thread)
+
+
 def experiment_begun(live: Running, kept: KeptIdea) -> bool:
     begun = [one.id for one in SqlNotebook(live.bot.laboratory.database).experiments()]
     return kept.id.replace("i-", "x-") in begun

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from bot.views.idea import plan_is_fixed
+from bot.views.figures import duration
+from bot.views.idea import cost_in_words, plan_is_fixed
 from bot.views.plan_form import beside, changes, idea_of, nothing_to_edit, plan_form
 from bot.workspace.interactions import initial
 from bot.workspace.validation import check_view
 from engine.errors import PlanError
-from engine.experiment.plan import read_plan
+from engine.experiment.plan import estimate, read_plan
 from engine.experiment.rewording import Rewording, reworded
 from engine.papers.ideas import Idea
 from storage.ideas import KeptIdea
@@ -52,6 +53,14 @@ def test_slack_takes_the_form_of_any_plan_and_untouched_it_changes_nothing(told:
     check_view(view, lambda file_id: True)
     assert changes(submitted(view)) == {}
     assert idea_of(view) == "i-1"
+
+
+def test_the_cost_names_a_bound_until_a_run_of_the_task_was_timed_here() -> None:
+    plan = kept().idea.plan
+    seconds = plan.template.limits.wall_seconds
+    assert f"at most {duration(2 * plan.repeats * seconds)} in all ({duration(seconds)} each)" in cost_in_words(plan)
+    assert "not known until one of this task ran here" in cost_in_words(plan)
+    assert f"about {duration(2 * plan.repeats * 9.0)} in all" in cost_in_words(estimate(plan, 9.0))
 
 
 def test_slack_takes_what_stands_in_its_place_when_the_plan_is_fixed() -> None:

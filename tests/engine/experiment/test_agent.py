@@ -396,6 +396,23 @@ def test_stop_ends_the_run_and_the_loop_and_a_word_sets_it_going_again(desk: Des
         finished(bench.agent().go_on(ID))
 
 
+def test_one_that_is_resumed_goes_on_where_it_was_stopped_and_nothing_is_run_twice(desk: Desk) -> None:
+    with desk(GOOD) as (bench, model):
+        agent, runs = bench.begin(), bench.sandbox.runs
+        while bench.state.finished is None:
+            agent.step(ID)
+        bench.sandbox = Killable(bench.sandbox, 4, lambda: bench.agent().stop(ID, "1", "U1"))
+        assert bench.agent().go_on(ID) == Stopped()
+        assert len(bench.state.trials) == 3
+        assert bench.agent().resume(ID, "2", "U1")
+        assert bench.agent().resume(ID, "2", "U1")  # the same click, once more after a crash
+        finished(bench.agent().go_on(ID))
+        assert not bench.agent().resume(ID, "3", "U1")
+    assert len(model.received) == 3
+    assert bench.state.round == 0
+    assert len(runs) == 2 + 6 + 1  # the one that was killed
+
+
 def test_a_word_after_the_report_goes_on_and_the_next_judgement_has_other_seeds_and_says_so(desk: Desk) -> None:
     with desk([*GOOD, write(0.1), call("run"), FINISH]) as (bench, _):
         first = finished(bench.run())

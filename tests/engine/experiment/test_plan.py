@@ -114,6 +114,11 @@ def test_the_digest_changes_with_anything_that_is_fixed_and_not_with_the_estimat
     assert (costed.cost.runs, costed.cost.seconds) == (10, 120.0)
 
 
+def test_before_anything_was_timed_the_time_of_judging_has_a_bound(plan: Make) -> None:
+    made = plan(seeds=6)
+    assert made.most_seconds == 2 * 6 * made.template.limits.wall_seconds
+
+
 def test_seeds_follow_from_the_plan_and_are_others_each_time_it_is_judged_again(plan: Make) -> None:
     made = plan()
     assert made.seeds == plan().seeds
