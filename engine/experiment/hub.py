@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engine.errors import TaskDataError
-from engine.experiment.fetched import DATA, MODELS, SINGULAR, Fetched, Wanted, in_bytes
+from engine.experiment.fetched import COMMIT, DATA, MODELS, SINGULAR, Fetched, Wanted, in_bytes
 from engine.experiment.table_files import READERS, handed_in
 from engine.experiment.within import Interrupted
 from sandbox.workspace import wrong_path
@@ -124,6 +124,10 @@ class HuggingFaceHub:
             info = ask(wanted.repository, revision=wanted.revision, files_metadata=True, timeout=PROBE_SECONDS * 2)
         except client.faults as error:
             raise TaskDataError(_advice(wanted.in_words, error)) from error
+        if not COMMIT.fullmatch(str(info.sha)):
+            raise TaskDataError(
+                f"The hub names no commit of {wanted.in_words}, so it could not be had again. Choose another."
+            )
         listed = {one.rfilename: one for one in info.siblings or ()}
         chosen = _chosen(wanted, {name: one.size for name, one in listed.items()})
         _require_room(wanted, chosen, room, self._most_bytes)
@@ -150,7 +154,7 @@ class HuggingFaceHub:
         told = {"what": fetched.what, "repository": fetched.repository, "revision": fetched.revision}
         found = {}
         for name, digest in fetched.files.items():
-            found[name] = self._path(client, **told, name=name, watch=_watch(fetched.size * 2, lambda: False))
+            found[name] = self._path(client, **told, name=name, watch=_watch(self._most_bytes, lambda: False))
             _digest(found[name], name, digest)
         return found
 

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from engine.experiment.split import held_back
@@ -94,8 +95,8 @@ def _normal(value: Any) -> str:
             number = float(value)
         except ValueError:
             number = value
-    if isinstance(number, int | float):
-        return f"{number:.6g}" if not isinstance(number, float) or math.isfinite(number) else ""
+    if isinstance(number, int | float | Decimal):
+        return f"{number:.6g}" if math.isfinite(number) else ""
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", str(value)).casefold()))
 
 

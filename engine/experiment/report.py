@@ -32,6 +32,7 @@ KNOWN = {
     MODELS: "it may have seen the held-out rows when it was trained, which cannot be checked",
     DATA: "looked through beforehand, and no held-out row was recognised in it; one in other words would not be",
 }
+MOST_FILES = 8  # of one that was fetched, with their digests
 RANGE = f"{CONFIDENCE:.0%} interval"
 
 
@@ -87,10 +88,15 @@ def given(state: State) -> list[str]:
 def _given(state: State) -> list[str]:
     if not state.fetched:
         return []
-    lines = [
-        f"- {line}\n" + "\n".join(f"  - `{path}`, sha256 `{digest}`" for path, digest in one.files.items())
-        for line, one in zip(given(state), state.fetched, strict=True)
-    ]
+    lines = []
+    for line, one in zip(given(state), state.fetched, strict=True):
+        files = [f"  - `{path}`, sha256 `{digest}`" for path, digest in one.files.items()]
+        more = (
+            [f"  - and {_count(len(files) - MOST_FILES, 'more file')}, in the bundle"]
+            if len(files) > MOST_FILES
+            else []
+        )
+        lines += [f"- {line}", *files[:MOST_FILES], *more]
     return ["## Fetched from the Hugging Face hub", "\n".join(lines), "Both arms had it among their inputs."]
 
 

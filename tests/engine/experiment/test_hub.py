@@ -99,6 +99,7 @@ def test_parquet_is_handed_in_as_csv(hub: WireHub, opened: Opened) -> None:
     found = opened().fetch(Wanted(what=DATA, repository="team/rows"), MIB, never)
     (content,) = read(opened(), [found]).values()
     assert content == b'"a","b"\n1,"x"\n2,\n'
+    opened().forget(found)
     assert list(read(opened(), [found])) == ["data/team--rows/train.parquet.csv"]
 
 
