@@ -10,6 +10,9 @@ from engine.experiment.hub import Hub
 from engine.experiment.overlap import HeldOut
 from engine.experiment.table_files import READERS, rows_of
 from engine.experiment.task import Data
+from engine.experiment.within import Interrupted
+
+LOOKED_AT = 10_000  # rows between two questions whether it is stopped: some seconds
 
 
 def admit(wanted: Wanted, data: Data, hub: Hub, room: int, stopped: Callable[[], bool]) -> Fetched:
@@ -23,15 +26,21 @@ def admit(wanted: Wanted, data: Data, hub: Hub, room: int, stopped: Callable[[],
         )
     fetched = hub.fetch(wanted, room, stopped)
     try:
-        require_no_held_out(fetched, data, hub, held_out)
+        require_no_held_out(fetched, data, hub, held_out, stopped)
     except TaskDataError:
         hub.forget(fetched)
         raise
     return fetched
 
 
-def require_no_held_out(fetched: Fetched, data: Data, hub: Hub, held_out: HeldOut | None = None) -> None:
-    """Of a model only the texts beside its weights can be looked through. Raises TaskDataError."""
+def require_no_held_out(
+    fetched: Fetched,
+    data: Data,
+    hub: Hub,
+    held_out: HeldOut | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Of a model only the texts beside its weights can be looked through. Raises TaskDataError, Interrupted."""
     held_out = held_out or HeldOut(data)
     if not held_out.can_be_checked:
         return
@@ -39,6 +48,8 @@ def require_no_held_out(fetched: Fetched, data: Data, hub: Hub, held_out: HeldOu
         if not name.lower().endswith(tuple(READERS)):
             continue
         for number, row in enumerate(rows_of(path, name), start=1):
+            if number % LOOKED_AT == 0 and stopped():
+                raise Interrupted
             if held_out.holds(row):
                 raise TaskDataError(
                     f"{fetched.in_words} is not handed in: row {number:,} of {name} is or holds an input that this "

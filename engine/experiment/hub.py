@@ -28,7 +28,7 @@ OTHERWISE = {b"\x80": "a pickle", b"PK\x03\x04": "an archive", b"\x1f\x8b": "com
 MOST_FILES = 200
 NAMED = 12  # in a sentence
 PROBE_SECONDS = 5.0  # the calls themselves try again for half a minute
-MOST_SECONDS = 900.0  # of one download
+MOST_SECONDS = 900.0  # of what is fetched at once
 FOLDER = "hub"  # in the home
 
 
@@ -133,10 +133,10 @@ class HuggingFaceHub:
         _require_room(wanted, chosen, room, self._most_bytes)
         told = {"what": wanted.what, "repository": wanted.repository, "revision": str(info.sha)}
         digests: dict[str, str] = {}
-        size = 0
+        size, watch = 0, _watch(room, stopped)
         try:
             for name in chosen:
-                path = self._path(client, **told, name=name, watch=_watch(room, stopped))
+                path = self._path(client, **told, name=name, watch=watch)
                 digests[name] = ""
                 digests[name] = _digest(path, name, getattr(listed[name].lfs, "sha256", None))
                 size += len(handed_in(path, name)[1])
@@ -152,9 +152,9 @@ class HuggingFaceHub:
     def paths(self, fetched: Fetched) -> dict[str, Path]:
         client = self._client(fetched.in_words)
         told = {"what": fetched.what, "repository": fetched.repository, "revision": fetched.revision}
-        found = {}
+        found, watch = {}, _watch(self._most_bytes, lambda: False)
         for name, digest in fetched.files.items():
-            found[name] = self._path(client, **told, name=name, watch=_watch(self._most_bytes, lambda: False))
+            found[name] = self._path(client, **told, name=name, watch=watch)
             _digest(found[name], name, digest)
         return found
 
@@ -284,20 +284,20 @@ def _licence(info: Any) -> str:
 
 
 def _watch(most_bytes: int, stopped: Callable[[], bool]) -> Any:
-    """A progress bar that shows nothing, and ends what is stopped, endless or larger than it was said to be."""
+    """A progress bar that shows nothing, and ends what is stopped, endless or, all of it together, larger than said."""
     bar: Any = importlib.import_module("tqdm").tqdm
-    until = time.monotonic() + MOST_SECONDS
+    until, received = time.monotonic() + MOST_SECONDS, 0.0
 
     class Watch(bar):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **{**options, "disable": True})
-            self.received = 0.0
 
         def update(self, n: float = 1) -> None:
-            self.received += n
+            nonlocal received
+            received += n
             if stopped():
                 raise Interrupted
-            if self.received > most_bytes:
+            if received > most_bytes:
                 raise ValueError(f"more than {most_bytes:,} bytes came")
             if time.monotonic() > until:
                 raise ValueError(f"it took longer than {MOST_SECONDS:g} s")

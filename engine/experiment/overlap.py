@@ -12,8 +12,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from engine.experiment.split import held_back
@@ -24,6 +25,7 @@ LONGER = 3  # characters: shorter values are in any table
 WINDOW, DIFFERENT = 13, 7  # words in a row, and how many of them must differ
 RECOGNISABLE = 0.9  # share of the held-out rows that must be, for "none was found" to say anything
 DEEPEST = 64
+SHORT = 32  # characters that a number can have
 
 _WORD = re.compile(r"\w+")
 
@@ -34,8 +36,8 @@ class HeldOut:
     def __init__(self, data: Data) -> None:
         self.rows = 0
         self._texts: set[str] = set()
-        self._windows: set[int] = set()
-        self._by_value: dict[str, list[frozenset[str]]] = {}
+        self._windows: dict[str, list[tuple[int, list[str]]]] = {}  # by their rarest word, with its place
+        self._by_value: dict[str, list[frozenset[str]]] = {}  # by their rarest value
         self._recognisable = 0
         if all(column.dtype == object for column in data.columns.values()):
             self._learn(data)
@@ -46,65 +48,81 @@ class HeldOut:
 
     def holds(self, row: Sequence[Any]) -> bool:
         """Whether a row of something else, with whatever it holds inside, is or holds a held-out input."""
-        cells = {cell for value in _flat(row) if (cell := _normal(value))}
-        if not self._texts.isdisjoint(cells) or any(self._holds_words(cell) for cell in cells):
+        cells = set(map(_normal, _flat(row, [])))
+        if not self._texts.isdisjoint(cells):
             return True
-        return any(row <= cells for cell in cells & self._by_value.keys() for row in self._by_value[cell])
+        if any(len(cell) >= TELLING and self._holds_words(cell.split()) for cell in cells):
+            return True
+        return any(row <= cells for cell in cells if cell in self._by_value for row in self._by_value[cell])
 
-    def _holds_words(self, cell: str) -> bool:
-        if len(cell) < TELLING or not self._windows:
-            return False
-        words = cell.split()
-        windows = zip(*(words[start:] for start in range(WINDOW)), strict=False)
-        return not self._windows.isdisjoint(map(hash, windows))
+    def _holds_words(self, words: list[str]) -> bool:
+        for place, word in enumerate(words):
+            for before, window in self._windows.get(word, ()):
+                start = place - before
+                if start >= 0 and words[start] == window[0] and words[start : start + WINDOW] == window:
+                    return True
+        return False
 
     def _learn(self, data: Data) -> None:
         wanted = held_back(data)
         rows = [frozenset(_normal(column[n]) for column in data.columns.values()) - {""} for n in wanted]
         self.rows = len(rows)
-        often = Counter(cell for row in rows for cell in row)
+        values = Counter(cell for row in rows for cell in row)
+        words = Counter(word for row in rows for cell in row for word in cell.split())
         for row in rows:
             texts = {cell for cell in row if len(cell) >= TELLING}
             self._texts |= texts
             for text in texts:
-                self._windows.update(_windows(text.split()))
+                self._keep_windows(text.split(), words)
             longer = [cell for cell in row if len(cell) >= LONGER]
             by_row = len(row) > 1 and sum(map(len, longer)) >= TELLING
             if by_row:
-                self._by_value.setdefault(min(longer, key=lambda cell: (often[cell], cell)), []).append(row)
+                self._by_value.setdefault(min(longer, key=lambda cell: (values[cell], cell)), []).append(row)
             self._recognisable += bool(texts) or by_row
 
-
-def _windows(words: Sequence[str]) -> Iterator[int]:
-    """One beside the other: whoever looks at every place finds any text of which 25 words in a row are the same."""
-    for start in range(0, len(words) - WINDOW + 1, WINDOW):
-        window = tuple(words[start : start + WINDOW])
-        if len(set(window)) >= DIFFERENT:
-            yield hash(window)
+    def _keep_windows(self, words: Sequence[str], often: Mapping[str, int]) -> None:
+        """One beside the other: of 25 words in a row that are the same, a whole window is always among them."""
+        for start in range(0, len(words) - WINDOW + 1, WINDOW):
+            window = list(words[start : start + WINDOW])
+            if len(set(window)) >= DIFFERENT:
+                place = min(range(WINDOW), key=lambda n: often[window[n]])
+                self._windows.setdefault(window[place], []).append((place, window))
 
 
 def _normal(value: Any) -> str:
     """Numbers to six digits, texts as their words in lower case; empty where there is nothing."""
-    if value is None:
-        return ""
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
+    return _words(value) if isinstance(value, str) and len(value) > SHORT else _short(value)
+
+
+@lru_cache(maxsize=1 << 17)
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
     number = value
-    if isinstance(value, str) and len(value) <= 32:
+    if isinstance(value, str):
         try:
             number = float(value)
         except ValueError:
-            number = value
+            return _words(value)
     if isinstance(number, int | float | Decimal):
         return f"{number:.6g}" if math.isfinite(number) else ""
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", str(value)).casefold()))
+    return _words(str(value))
 
 
-def _flat(values: Iterable[Any], depth: int = 0) -> Iterator[Any]:
+def _words(text: str) -> str:
+    plain = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORD.findall(plain))
+
+
+def _flat(values: Iterable[Any], into: list[Any], depth: int = 0) -> list[Any]:
+    """With the names and values inside of whatever holds others."""
     for value in values:
         if isinstance(value, dict | list | tuple) and depth < DEEPEST:
             if isinstance(value, dict):
-                yield from (name for name in value if isinstance(name, str))
-            yield from _flat(value.values() if isinstance(value, dict) else value, depth + 1)
+                into += value
+            _flat(value.values() if isinstance(value, dict) else value, into, depth + 1)
         else:
-            yield value
+            into.append(value)
+    return into
