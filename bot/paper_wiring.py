@@ -53,14 +53,15 @@ def papers_on(
     def opens() -> ExperimentAgent:
         sandbox = workspaces()
         closing.callback(sandbox.close)
-        outside = HubSearch() if settings.literature == "all" else LocalSearch()
+        hub = hub_of(settings)
+        outside = HubSearch() if hub.most_bytes else LocalSearch()
         return ExperimentAgent(
             notebook=notebook,
             author=author,
             sandbox=sandbox,
             load=partial(_data_of, settings.home),
             search=PaperSearch(outside, room.retrieval),
-            hub=hub_of(settings),
+            hub=hub,
             prototype=lambda plan: start(plan, settings.home),
         )
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub.constants
 import pytest
 from live_bot import Json, Running, blocks_of, running, texts, until
 from paper_threads import PAGES, TITLE, card_of, ideas_of, pdf, read
 from scripted_llm import MODEL, Body, Line, call, endpoint, in_order, says
+from wire_hub import NOBODY, wire_hub
 
 from bot.views.figures import win_rate
 from engine.experiment.bundle import read_bundle
@@ -46,7 +48,11 @@ REPAIRED = [
     call("edit_file", path="train.py", old="C=0.5", new="C=1e-9"),
     call("ask_person", question="I made the penalty much stronger. Is that what you meant?"),
 ]
-RUN_AGAIN = [call("run"), call("ask_person", question="Shall I hand it in?")]
+RUN_AGAIN = [
+    call("fetch", what="models", repository="someone/tiny-bert"),
+    call("run"),
+    call("ask_person", question="Shall I hand it in?"),
+]
 HANDED_IN = [call("finish", done=f"A stronger penalty, C=0.5. In my own runs it reached {INVENTED}.")]
 
 
@@ -85,8 +91,13 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def live(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with endpoint(model.play) as served, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONJECTURE_LITERATURE", "own")
+    with endpoint(model.play) as served, wire_hub() as hub, pytest.MonkeyPatch.context() as patch:
+        hub.add("models", "someone/tiny-bert", config__json=b"{}")
+        resolved = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+        patch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", resolved)
+        patch.setenv("CONJECTURE_ARXIV_URL", NOBODY)
+        patch.setenv("CONJECTURE_SEMANTIC_SCHOLAR_URL", NOBODY)
         patch.setenv("CONJECTURE_MODELS", MODEL)
         patch.setenv("OPENAI_API_KEY", "k")
         patch.setenv("OPENAI_BASE_URL", served.url)
@@ -160,12 +171,15 @@ def test_a_whole_investigation_with_people_steering_it(
     assert report["text"].startswith("The hypothesis ")
     (table,) = blocks_of([report], "table")
     assert [row[0]["text"] for row in table["rows"][1:3]] == ["Prototype (baseline)", "Experiment"]
+    assert "Fetched from the Hugging Face hub" in report["text"]
+    assert "someone/tiny-bert" in report["text"]
     assert INVENTED in report["text"].partition("Written, but in no result")[2]
     asked(live, thread, "holds the code")
     named = {file["name"]: file for message in live.replies(thread) for file in message.get("files") or []}
     bundle = tmp_path / "bundle.zip"
     bundle.write_bytes(live.person.download(next(named[name]["id"] for name in named if name.startswith("bundle"))))
     assert read_bundle(bundle).plan == kept.idea.plan
+    assert [one.repository for one in read_bundle(bundle).fetched] == ["someone/tiny-bert"]
 
     assert "was approved before" in texts(live.ask("approve 1 as an experiment", thread=thread))
     assert sum(m["text"].startswith("Experiment:") for m in live.replies(thread)) == 1
