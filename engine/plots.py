@@ -38,6 +38,7 @@ from sandbox.guest.components.kind import Kind, Vector
 
 CROSSES = 5  # how many of the best show their intervals in the scatter
 NAMED = 12  # how many of the best are named in the scatter
+LABELLED = 60  # of more points only those have their place written beside them
 KEY_WIDTH = 3.3  # inches of the longest title in the scatter's key
 KEY_TOP, KEY_STEP = 0.8, 0.033  # of the axes' height
 
@@ -113,7 +114,7 @@ def _names(axes: Axes, ranking: Ranking) -> None:
     rows = [(r.b_wr.value, r.bsota_wr.value) for r in ranking.references]
     wanted = [Label(text=n, at=at, color=INK, weight="bold") for n, at in zip(names[:NAMED], points, strict=False)]
     wanted += [Label(text=r.baseline, at=at, color=GREY) for r, at in zip(ranking.references, rows, strict=True)]
-    others = zip(names[NAMED:], points[NAMED:], strict=True)
+    others = zip(names[NAMED:], points[NAMED:], strict=True) if len(points) <= LABELLED else ()
     wanted += [Label(text=n, at=at, color=BLUE, needed=False) for n, at in others]
     place_labels(axes, wanted, [*points, *rows], [_key_box(axes, len(best)), *_cross_boxes(axes, ranking)])
 

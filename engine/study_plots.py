@@ -37,6 +37,7 @@ DRAWN = 150  # functions of one strategy in the comparison of prompts
 COLORS = {REWARD: BLUE, NEAREST: ORANGE, COLD: GREEN, RANDOM: GREY}
 NAMES = {REWARD: "reward model", NEAREST: "nearest baseline", COLD: "cold start", RANDOM: "random"}
 MOST_PARTS = 8
+TITLES = 2.6  # inches for those of what was confirmed
 
 
 def pictures(results: Results) -> dict[str, bytes]:
@@ -272,22 +273,23 @@ def power(results: Results) -> bytes | None:
 def confirmed(results: Results) -> bytes | None:
     """Screened beside confirmed: how much of what was seen first is left."""
     first = results.confirmed.first if results.confirmed else {}
-    pairs = [
-        (results.shrunken[id], one) for id, one in first.items() if one.mean is not None and id in results.shrunken
-    ]
+    titles = {subject.id: subject.hypothesis.title for subject in results.subjects}
+    rows = [(id, results.shrunken[id], one) for id, one in first.items() if id in titles and id in results.shrunken]
+    pairs = [(titles[id], before, one, one.mean) for id, before, one in rows if one.mean is not None]
     if not pairs:
         return None
-    height = 1.3 + 0.22 * len(pairs)
+    height = 1.3 + 0.3 * len(pairs)
     made = figure(height, "Screened beside confirmed", "grey: screened effect; blue: confirmed; filled: a finding")
-    axes = panel(made, 0.4, 0.5, WIDTH - 0.7, height - 1.1)
-    for row, (before, one) in enumerate(pairs):
-        if one.mean is not None:
-            axes.plot([before.low, before.high], [row + 0.15] * 2, color=LIGHT)
-            axes.plot(before.value, row + 0.15, "o", color=GREY, ms=4)
-            axes.plot([one.mean.low, one.mean.high], [row - 0.15] * 2, color=BLUE)
-            axes.plot(one.mean.value, row - 0.15, "o", mec=BLUE, mfc=BLUE if one.finding else "white", ms=5)
+    axes = panel(made, TITLES, 0.5, WIDTH - TITLES - 0.3, height - 1.1)
+    for row, (_, before, one, mean) in enumerate(pairs):
+        axes.plot([before.low, before.high], [row + 0.15] * 2, color=LIGHT)
+        axes.plot(before.value, row + 0.15, "o", color=GREY, ms=4)
+        axes.plot([mean.low, mean.high], [row - 0.15] * 2, color=BLUE)
+        axes.plot(mean.value, row - 0.15, "o", mec=BLUE, mfc=BLUE if one.finding else "white", ms=5)
     axes.axvline(0, color=LIGHT, linewidth=0.8)
-    axes.set_yticks([])
+    names = [shortened(title, TITLES - 0.3) for title, *_ in pairs]
+    axes.set_yticks(range(len(pairs)), names, fontsize=SMALL, color=INK)
+    axes.set_ylim(-0.5, len(pairs) - 0.5)
     axes.set_xlabel("relative loss difference against the best baseline", fontsize=NORMAL, color=INK)
     return png(made)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 
+from engine.efficiency import Efficiency
 from engine.novelty import spacing
 from engine.placebos import RESCALED
 from engine.study import counted
@@ -148,12 +149,21 @@ def _tally(title: str, rows: Sequence[Tally]) -> str:
 
 
 def _pairs(results: Results) -> str:
+    """Between whole sources; those of their strategies, which are many, unfold."""
+    sources = {source.name for source in results.plan.sources}
+    whole = {pair: worth for pair, worth in results.pairs.items() if sources.issuperset(pair)}
+    parts = {pair: worth for pair, worth in results.pairs.items() if pair not in whole}
+    more = f"<details><summary>Strategies apart: {len(parts)} pairs</summary>{_areas(parts)}</details>" if parts else ""
+    return (_areas(whole) if whole else "") + more
+
+
+def _areas(pairs: Mapping[tuple[str, str], Efficiency]) -> str:
     rows = [
-        [escape(one), escape(other), str(worth.n), *(_area(worth.orders[name].area) for name in worth.orders)]
-        for (one, other), worth in results.pairs.items()
+        [escape(one), escape(other), str(worth.n), *(_area(found.area) for found in worth.orders.values())]
+        for (one, other), worth in pairs.items()
     ]
-    names = next((list(worth.orders) for worth in results.pairs.values()), [])
-    return _table(("learned from", "tested on", "n", *(name.replace("_", " ") for name in names)), rows) if rows else ""
+    names = [name.replace("_", " ") for name in next(iter(pairs.values())).orders]
+    return _table(("learned from", "tested on", "n", *names), rows)
 
 
 def _trust(results: Results) -> str:
