@@ -34,7 +34,7 @@ PROBE = """
 import json, os
 from probe.escape import escape
 from probe.job import Job
-expected = ("PYTHON", "OMP_NUM_", "MKL_NUM_", "OPENBLAS_NUM_", "LOKY_MAX_", "JOBLIB_MULTI", "LANG", "LC_CTYPE")
+expected = ("PYTHON", "OMP_", "MKL_NUM_", "OPENBLAS_NUM_", "LOKY_MAX_", "JOBLIB_MULTI", "LANG", "LC_CTYPE")
 for name in list(os.environ):
     if name.startswith(expected):
         del os.environ[name]

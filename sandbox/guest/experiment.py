@@ -144,6 +144,7 @@ class Supervisor:
         # The host's `boot` puts code and packages before Python's own library, which begins with a zip archive.
         packages = list(takewhile(lambda path: not path.endswith(".zip"), sys.path))[1:]
         return dict.fromkeys(threads, cores) | {
+            "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait for others stand still on a busy machine
             "HOME": temporary,
             "TMPDIR": temporary,
             "PATH": "/usr/bin:/bin",

@@ -396,6 +396,11 @@ def test_labels_and_other_runs_are_nowhere_to_be_found(
     assert result.log == "hits 0 of True\n", result
 
 
+def test_threads_of_a_script_sleep_while_they_wait_for_each_other(attempt: Try) -> None:
+    """Where others compute as well, threads that spin make a training of two seconds miss its limit."""
+    assert attempt("import os\nprint(os.environ['OMP_WAIT_POLICY'])").log.strip() == "PASSIVE"
+
+
 def test_the_environment_and_the_descriptors_are_its_own(attempt: Try) -> None:
     source = """
         import os
