@@ -113,10 +113,9 @@ def _placebos(results: Results) -> Json:
 
 def _controls(results: Results) -> Json:
     controls = results.trust.controls
-    strong = [one for one in controls if one.strong]
-    reruns = sum(one.reruns for one in strong)
+    reruns = sum(one.reruns for one in controls)
     return {
-        "positive_control_rate": sum(one.confirmed for one in strong) / reruns if reruns else None,
+        "positive_control_rate": sum(one.confirmed for one in controls) / reruns if reruns else None,
         "positive_controls": {
             one.name: {
                 "reruns": one.reruns,

@@ -48,8 +48,7 @@ class Arms:
 class Control:
     """One baseline, withheld, in every re-run. Effects are mean relative differences from the best of those left.
 
-    `selected` is that on SELECTION_SEEDS. Only where it is above MARGIN is the baseline known to be one that
-    confirmations should find.
+    `selected` is that on SELECTION_SEEDS. One that is not above MARGIN there says why it may not be confirmed.
     """
 
     name: str
