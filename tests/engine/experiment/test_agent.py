@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from noisy_prediction import SCRIPT, finished
 from scripted_llm import Endpoint, Line, Player, call, endpoint, says
 
 from engine.errors import TaskDataError
-from engine.experiment.agent import Ending, ExperimentAgent, Finished, Question, Stopped, attempt_lines, difference
+from engine.experiment.agent import Ending, ExperimentAgent, Question, Stopped, attempt_lines, difference
 from engine.experiment.author import Author, ModelAuthor, TemplateAuthor
 from engine.experiment.bundle import read_bundle
 from engine.experiment.judge import Arm, Result
@@ -96,28 +97,12 @@ FINISH = call("finish", done="Less noise is added.")
 GOOD = [write(0.2), call("run"), FINISH]
 
 
-def finished(ending: Ending) -> Finished:
-    assert isinstance(ending, Finished), ending
-    return ending
-
-
 def asked(ending: Ending) -> Question:
     assert isinstance(ending, Question), ending
     return ending
 
 
 # --- whole investigations in a sandbox that runs what it is given
-
-REAL = """\
-import argparse, csv
-import numpy as np
-NOISE = 0.5
-parser = argparse.ArgumentParser()
-parser.add_argument("--seed", type=int, default=0)
-seed = parser.parse_args().seed
-x = np.array([float(row["x"]) for row in csv.DictReader(open("inputs/heldout.csv"))])
-np.save("predictions.npy", x + NOISE * np.random.default_rng(seed).normal(size=len(x)))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +124,7 @@ def test_code_that_fails_twice_is_repaired_and_judged_on_seeds_that_no_attempt_s
         call("edit_file", path="train.py", old="NOISE = undefined", new="NOISE = 0.1"),
         call("run"),
     ]
-    with desk([*lines, *last], sandbox=real, prototype={"train.py": REAL.encode()}) as (bench, model):
+    with desk([*lines, *last], sandbox=real, prototype={"train.py": SCRIPT.encode()}) as (bench, model):
         ending = bench.run()
         assert "SyntaxError" in model.conversation(2)
         assert "NameError" in model.conversation(4)

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from noisy_prediction import SCRIPT, finished
 from scripted_llm import Endpoint, Line, call, endpoint
 from wire_hub import NOBODY, WireHub, wire_hub
 
 from engine.errors import BundleError, TaskDataError
-from engine.experiment.agent import Ending, ExperimentAgent, Finished, Question, Stopped
+from engine.experiment.agent import Ending, ExperimentAgent, Question, Stopped
 from engine.experiment.author import ModelAuthor
 from engine.experiment.bundle import read_bundle, reproduce, write_bundle
 from engine.experiment.fetched import MIB, MODELS, Wanted
@@ -114,28 +115,14 @@ def desk(
         one.__exit__(None, None, None)
 
 
-def finished(ending: Ending) -> Finished:
-    assert isinstance(ending, Finished), ending
-    return ending
-
-
 def answer(model: Endpoint, number: int) -> dict[str, Any]:
     """What the tool said to the call of this number."""
     told: dict[str, Any] = json.loads(model.received[number + 1]["messages"][-1]["content"])
     return told
 
 
-PREDICTING = """\
-import argparse, csv, json, struct
-import numpy as np
-NOISE = 0.5
-parser = argparse.ArgumentParser()
-parser.add_argument("--seed", type=int, default=0)
-seed = parser.parse_args().seed
-x = np.array([float(row["x"]) for row in csv.DictReader(open("inputs/heldout.csv"))])
-np.save("predictions.npy", x + NOISE * np.random.default_rng(seed).normal(size=len(x)))
-"""
 READING = f"""\
+import json, struct
 content = open("{FOLDER}/model.safetensors", "rb").read()
 length = struct.unpack("<Q", content[:8])[0]
 NOISE = float(np.frombuffer(content[8 + length:], "<f4")[0])
@@ -147,7 +134,7 @@ def test_what_a_model_asks_for_is_read_in_the_sandbox(desk: Desk, tmp_path: Path
     edit = call("edit_file", path="train.py", old="NOISE = 0.5\n", new=READING)
     sandbox = open_workspaces("process")
     try:
-        given = {"sandbox": sandbox, "prototype": {"train.py": PREDICTING.encode()}}
+        given = {"sandbox": sandbox, "prototype": {"train.py": SCRIPT.encode()}}
         bench, model = desk([FETCH, edit, RUN, *last], **given)
         ending = bench.run()
     finally:
