@@ -13,7 +13,7 @@ from engine.experiment.tasks.essays.task import PUBLISHED
 from engine.llm.catalogue import NAME as OFFLINE
 from engine.llm.catalogue import offline_catalogue
 from engine.llm.client import OpenAIModel
-from engine.papers.ideas import measured_again, propose
+from engine.papers.ideas import closest_tasks, measured_again, propose
 from engine.papers.ingest import read_pasted
 from engine.papers.liking import Opinion
 from engine.papers.literature import Work
@@ -241,3 +241,26 @@ def test_a_paper_that_does_not_make_the_claim_is_not_measured_again(paper: Paper
     assert measured_again(paper) == []
     renamed = read_pasted(f"{PUBLISHED.paper}\n\nAbstract\n" + "It is about tweets and rules. " * 30, "vader.txt")
     assert measured_again(renamed) == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "task"),
+    [
+        ("A small network improves the accuracy on tables of patients to 0.94, better than trees at 0.91", "tabular"),
+        ("Predicting hospital readmission from electronic health records with gradient boosting", "tabular"),
+        ("Learning to classify lung nodules in scans with convolutional networks", "images"),
+        ("Searching for activation functions: Swish with a ResNet on ImageNet", "images"),
+        ("Contrastive learning of sentence embeddings", "relatedness"),
+        ("Learning word vectors for the polarity of movie reviews", "sentiment"),
+        ("Rules for the sentiment intensity of tweets, rated by people", "essays"),
+        ("Grading the essays of students with a regression", "essays"),
+    ],
+)
+def test_the_task_nearest_to_a_papers_subject_comes_first(subject: str, task: str) -> None:
+    assert closest_tasks(subject)[0].name == task
+
+
+def test_a_paper_about_none_of_the_tasks_is_told_so() -> None:
+    paper = read_pasted("Speech Recognition with Recurrent Nets\n\n" + "Words of speech are recognized. " * 20, "text")
+    notes = propose(paper, understand(paper, offline_catalogue()), offline_catalogue()).notes
+    assert any("near to this paper's subject" in note for note in notes)

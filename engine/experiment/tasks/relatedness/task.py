@@ -43,7 +43,21 @@ TASK = Task(
     prediction="one number a pair; a larger one means more related",
     kind=Numbers.NUMBER,
     metrics=("spearman", "pearson", "rmse", "mae"),
-    keywords=("relatedness", "similarity", "semantic", "sentence pair", "paraphrase", "sts", "semrel", "embedding"),
+    keywords=(
+        "relatedness",
+        "similarity",
+        "semantic",
+        "meaning",
+        "sentence pair",
+        "paraphrase",
+        "entailment",
+        "retrieval",
+        "siamese",
+        "contrastive",
+        "sts",
+        "semrel",
+        "embedding",
+    ),
     sources=(
         Source(
             name="sts-benchmark",

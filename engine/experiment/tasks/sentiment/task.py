@@ -55,7 +55,21 @@ TASK = Task(
     prediction="one number a text: the probability that it is positive",
     kind=Numbers.NUMBER,
     metrics=("accuracy", "auc", "log-loss"),
-    keywords=("sentiment", "review", "opinion", "polarity", "imdb", "movie", "text classification"),
+    keywords=(
+        "sentiment",
+        "review",
+        "opinion",
+        "polarity",
+        "lexicon",
+        "stance",
+        "emotion",
+        "negation",
+        "positive",
+        "negative",
+        "imdb",
+        "movie",
+        "comment",
+    ),
     sources=(
         Source(
             name="movie-reviews",
