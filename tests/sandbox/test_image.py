@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,56 +17,61 @@ from sandbox import image
 from sandbox.errors import SandboxUnavailable
 
 
+class Checkout:
+    """A copy of the sandbox's code that may be edited, and what it calls its images."""
+
+    def __init__(self, folder: Path) -> None:
+        self.package = folder / "sandbox"
+        self.guest = self.package / "guest"
+        shutil.copytree(image.HERE, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def names(self, function: str = "image_name") -> list[str]:
+        """For each target, in their order."""
+        asked = f"from sandbox import image; print(*map(image.{function}, image.Target))"
+        command = [sys.executable, "-B", "-c", asked]
+        here = self.package.parent  # comes before everything else that can be imported
+        return subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout.split()
+
+    def edit(self) -> None:
+        with (self.guest / "job.py").open("a") as file:
+            file.write("\n# edited\n")
+
+
 @pytest.fixture
-def guest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A copy of the guest's code that may be edited, in the place of the real one."""
-    copy = tmp_path / "guest"
-    shutil.copytree(image.GUEST, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(image, "GUEST", copy)
-    return copy
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
 
 
-def test_the_name_is_the_same_for_the_same_code(guest: Path) -> None:
-    before = image.image_name()
-    (guest / "__pycache__").mkdir()
-    (guest / "__pycache__" / "job.pyc").write_bytes(b"x")
-    assert image.image_name() == before
+def test_the_names_are_the_same_for_the_same_code(checkout: Checkout) -> None:
+    (checkout.guest / "__pycache__").mkdir()
+    (checkout.guest / "__pycache__" / "job.pyc").write_bytes(b"x")
+    assert checkout.names() == [image.image_name(target) for target in image.Target]
 
 
-def test_the_name_changes_with_the_guests_code_and_the_slow_layers_does_not(guest: Path) -> None:
-    name, packages = image.image_name(), image.packages_name()
-    with (guest / "job.py").open("a") as file:
-        file.write("\n# edited\n")
-    assert image.image_name() != name
-    assert image.packages_name() == packages
+def test_the_names_change_with_the_guests_code_and_the_slow_layers_do_not(checkout: Checkout) -> None:
+    checkout.edit()
+    assert not {*checkout.names()} & {image.image_name(target) for target in image.Target}
+    assert checkout.names("packages_name") == [image.packages_name(target) for target in image.Target]
 
 
-def test_the_image_for_experiments_is_built_on_the_one_for_components(guest: Path) -> None:
+def test_the_image_for_experiments_is_built_on_the_one_for_components() -> None:
     names = [image.image_name(target) for target in image.Target]
     layers = [image.packages_name(target) for target in image.Target]
     assert len({*names, *layers}) == 4
     assert f"FROM {layers[0]} AS sciences".encode() in image._stages(image.Target.EXPERIMENT)
-    with (guest / "job.py").open("a") as file:
-        file.write("\n# edited\n")
-    assert not {image.image_name(target) for target in image.Target} & set(names)
-    assert [image.packages_name(target) for target in image.Target] == layers
 
 
-def test_a_change_to_the_experiments_stages_leaves_components_as_they_are(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    component, experiment = (image.packages_name(target) for target in image.Target)
-    changed = tmp_path / "Dockerfile"
-    changed.write_text(image.DOCKERFILE.read_text() + "RUN true\n")
-    monkeypatch.setattr(image, "DOCKERFILE", changed)
-    assert image.packages_name() == component
-    assert image.packages_name(image.Target.EXPERIMENT) != experiment
+def test_a_change_to_the_experiments_stages_leaves_components_as_they_are(checkout: Checkout) -> None:
+    with (checkout.package / "Dockerfile").open("a") as file:
+        file.write("RUN true\n")
+    component, experiment = checkout.names("packages_name")
+    assert component == image.packages_name()
+    assert experiment != image.packages_name(image.Target.EXPERIMENT)
 
 
-def test_a_file_that_moved_changes_the_name(guest: Path) -> None:
-    name = image.image_name()
-    (guest / "job.py").rename(guest / "task.py")
-    assert image.image_name() != name
+def test_a_file_that_moved_changes_the_name(checkout: Checkout) -> None:
+    (checkout.guest / "job.py").rename(checkout.guest / "task.py")
+    assert checkout.names()[0] != image.image_name()
 
 
 def test_another_base_is_another_image(monkeypatch: pytest.MonkeyPatch) -> None:
