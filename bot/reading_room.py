@@ -38,29 +38,34 @@ class ReadingRoom:
 
     def paper(self, text: str = "", data: bytes | None = None, name: str = "") -> Paper:
         """Of an attached file; else of the arXiv number in the text; else the text itself. The library keeps it."""
-        number = arxiv_id(text) if data is None else None
-        if number is not None:
-            paper = self.arxiv.paper(number)
-        elif data is None or _is_text(data, name):
-            paper = read_pasted(text if data is None else data.decode("utf-8", "replace"), name or "pasted text")
-        else:
-            paper = read_pdf(data, name)
+        if data is None:
+            number = arxiv_id(text)
+            return self.pasted(text) if number is None else self._kept(self.arxiv.paper(number))
+        if _is_text(data, name):
+            return self._kept(read_pasted(data.decode("utf-8", "replace"), name))
+        return self._kept(read_pdf(data, name))
+
+    def pasted(self, text: str) -> Paper:
+        """Of the text itself, whatever numbers it names."""
+        return self._kept(read_pasted(text))
+
+    def _kept(self, paper: Paper) -> Paper:
         self.retrieval.add(paper)
         return paper
 
     def read(self, paper: Paper) -> Read:
         """A minute or less with a model, seconds without."""
         understood = self.understood(paper)
-        found = self.related(understood)
+        found = self.related(paper, understood)
         ideas = self.ideas(paper, understood, found)
         return Read(paper=paper, understood=understood, related=found, ideas=ideas)
 
     def understood(self, paper: Paper) -> Understanding:
         return understand(paper, self.model)
 
-    def related(self, understood: Understanding) -> Related:
+    def related(self, paper: Paper, understood: Understanding) -> Related:
         query = " ".join([understood.title, *(keyword.text for keyword in understood.keywords[:4])])
-        return related(self.literatures, query, leave_out=understood.title)
+        return related(self.literatures, query, leave_out=paper.name)
 
     def ideas(self, paper: Paper, understood: Understanding, found: Related) -> Ideas:
         passages = self.retrieval.cited(subject_of(understood), PASSAGES)

@@ -6,7 +6,6 @@ import hashlib
 import html
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from bot.reading_room import ReadingRoom
 from bot.slack import Slack
@@ -27,6 +26,7 @@ from engine.errors import PaperError
 from engine.experiment.plan import Plan
 from engine.journal import Journal
 from engine.papers.arxiv import arxiv_id
+from engine.papers.paper import Paper
 from storage.files import Files, SqlAttachments
 from storage.ideas import Progress, Reading, SqlIdeas
 from storage.inquiries import Inquiry, SqlInquiries
@@ -82,7 +82,7 @@ class Readings:
         if self._journal.stopped(wanted):
             return self._end(one, Progress.STOPPED, reading_stopped(one.name))
         try:
-            paper = self._room.paper(**self._source(one))
+            paper = self._paper(one)
         except PaperError as error:
             self._say(one, "refused", refused(one.name, str(error)))
             return self._end(one, Progress.REFUSED, not_read(one.name))
@@ -92,14 +92,14 @@ class Readings:
         self._show(one, looking_further(one.name, one.id))
         if self._journal.stopped(wanted):
             return self._end(one, Progress.STOPPED, reading_stopped(one.name))
-        related = self._room.related(found)
+        related = self._room.related(paper, found)
         self._say(one, "related", related_work(related))
         ideas = self._room.ideas(paper, found, related)
         if self._journal.stopped(wanted):
             return self._end(one, Progress.STOPPED, reading_stopped(one.name))
         self._ideas.record(wanted, ideas.ideas, self._among(one))
         kept = self._ideas.ideas([wanted])  # after a crash those of the first time, whatever a model says now
-        self._say(one, "ideas", ideas_heading(ideas, found.title or one.name, len(kept)))
+        self._say(one, "ideas", ideas_heading(ideas, paper.name, len(kept)))
         return True
 
     def show_ideas(self, wanted: str) -> None:
@@ -124,12 +124,12 @@ class Readings:
         self._say(self._ideas.reading(wanted), f"failed/{job_id}", told)
         self._ideas.update(wanted, state=Progress.FAILED)
 
-    def _source(self, one: Reading) -> dict[str, Any]:
+    def _paper(self, one: Reading) -> Paper:
         if one.digest is not None:
-            return {"data": self._files.get(one.digest), "name": one.name}
+            return self._room.paper(data=self._files.get(one.digest), name=one.name)
         text = self._inquiries.get(one.inquiry_id).text
         named = arxiv_of(text)
-        return {"text": f"arXiv:{named}"} if named else {"data": pasted_paper(text).encode(), "name": f"{one.name}.txt"}
+        return self._room.paper(f"arXiv:{named}") if named else self._room.pasted(pasted_paper(text))
 
     def _among(self, one: Reading) -> list[str]:
         """Of the whole thread."""

@@ -125,7 +125,7 @@ def propose(
     """
     subject = subject_of(understood)
     components = closest_components(subject, [passage.text for passage in passages_of(paper)])
-    brief = {**_brief(understood, works, components, closest_tasks(subject), count), "passages": list(passages)}
+    brief = {**_brief(paper, understood, works, components, closest_tasks(subject), count), "passages": list(passages)}
     values = {"count": count}
     try:
         answer, generator = ask(model, "paper_ideas.md", brief, SCHEMA, values, _faults), model.name
@@ -225,12 +225,17 @@ def subject_of(understood: Understanding) -> str:
 
 
 def _brief(
-    understood: Understanding, works: Sequence[Work], components: Sequence[Entry], tasks: Sequence[Task], count: int
+    paper: Paper,
+    understood: Understanding,
+    works: Sequence[Work],
+    components: Sequence[Entry],
+    tasks: Sequence[Task],
+    count: int,
 ) -> dict[str, Any]:
     return {
         "task": "ideas",
         "count": count,
-        "title": understood.title,
+        "title": paper.name,
         "about": understood.task.text,
         "claims": [{"text": one.text, "page": one.page} for one in understood.claims],
         "gaps": [{"text": one.text, "page": one.page} for one in understood.gaps],

@@ -107,7 +107,7 @@ class TeamLiterature:
         read = dict.fromkeys(passage.paper_id for passage in self._library.by_words(query, DEPTH))
         works = [
             Work(
-                title=papers[one].title or papers[one].source,
+                title=papers[one].name,
                 authors=papers[one].authors,
                 year=None,
                 url="",

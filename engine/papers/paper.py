@@ -24,5 +24,9 @@ class Paper:
     source: str  # "vader.pdf", "arXiv 2408.14033", "pasted text"
 
     @property
+    def name(self) -> str:
+        return self.title or self.source
+
+    @property
     def sections(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(sentence.section for sentence in self.sentences if sentence.section))

@@ -54,7 +54,7 @@ class Retrieval:
     def cited(self, query: str, count: int = 5) -> list[dict[str, Any]]:
         """The best passages of all papers, for a prompt: each with the paper and the page to cite."""
         found = [one.passage for one in self.search(query, count)]
-        titles = {one.paper_id: self.library.paper(one.paper_id).title for one in found}
+        titles = {one.paper_id: self.library.paper(one.paper_id).name for one in found}
         return [{"paper": titles[one.paper_id], "page": one.page, "text": one.text} for one in found]
 
     def by_meaning(self, query: str, count: int, papers: Sequence[str] | None = None) -> list[Passage]:

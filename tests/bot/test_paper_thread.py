@@ -160,6 +160,14 @@ def test_pasted_text_is_read(live: Running) -> None:
     assert "Rules for Tweets" in texts(read(live, ts))
 
 
+def test_pasted_text_without_a_title_is_named_as_that_and_is_no_work_related_to_itself(live: Running) -> None:
+    ts = live.say("@conjecture read this paper: " + "We find that rules improve the accuracy on tweets to 0.91. " * 9)
+    replies = [message["text"] for message in read(live, ts)]
+    assert any(text.startswith("No title was found in pasted text") for text in replies)
+    assert not any("pasted text (this team" in text for text in replies)
+    assert any("“pasted text” does not put it to the test" in text for text in replies)
+
+
 def test_reading_nothing_is_answered_with_what_can_be_given(live: Running) -> None:
     assert "There is no paper" in texts(live.ask("read this paper"))
 
