@@ -299,7 +299,7 @@ class Bot:
             executor_id=lab.home.executor_id("bot"),
         )
         closing.callback(jobs.close)
-        message.register(app, jobs=jobs, inquiries=self.inquiries, bot_user=bot_user)
+        message.register(app, jobs=jobs, inquiries=self.inquiries, papers=papers, bot_user=bot_user)
         buttons.register(app, jobs=jobs)
         plans.register(app, jobs=jobs, steering=papers.steering)
         jobs.start()

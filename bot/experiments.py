@@ -21,7 +21,7 @@ from engine.experiment.agent import ExperimentAgent, Finished, Question, attempt
 from engine.experiment.notebook import Notebook
 from engine.experiment.plan import Plan, estimate
 from engine.experiment.report import given, plot, reported
-from engine.experiment.steps import Experiment, Kind, Next, State, next_step
+from engine.experiment.steps import Experiment, Kind, Next, State, next_step, state_of
 from storage.ideas import KeptIdea, SqlIdeas
 from storage.inquiries import Inquiry
 
@@ -29,6 +29,9 @@ EXPERIMENT_PREFIX = "x-"
 MORE, REPORT, END = "more", "report", "end"  # what comes after a step
 REFRESH_SECONDS = 5.0
 EARLIER = 3  # experiments on a task, by which the cost of the next one is estimated
+UNDO = ("undo", "undo it", "undo the last change", "undo last change", "take it back")
+TAKE_OVER = ("take over", "download", "workspace", "take it over", "show the workspace")
+DIFF, LOG = ("diff", "show the diff"), ("log", "show the log", "logs")
 _UNSUPPORTED = re.compile(r"## Not supported by any result\n\n(?P<it>.*?)(?:\n\n##|\Z)", re.DOTALL)
 
 
@@ -129,20 +132,28 @@ class Experiments:
         found = self._of(thread)
         if not found:
             return None
-        experiment_id, low = found[-1], " ".join(text.lower().split()).strip(" .!")
+        experiment_id, order = found[-1], _order(text)
         agent = self._agent()
-        if low in ("undo", "undo it", "undo the last change", "undo last change", "take it back"):
+        if order in UNDO:
             agent.undo(experiment_id, inquiry.id, inquiry.person)
-        elif low in ("take over", "download", "workspace", "take it over", "show the workspace"):
+        elif order in TAKE_OVER:
             self.take_over(experiment_id, inquiry.id)
             return ""
-        elif low in ("diff", "show the diff", "log", "show the log", "logs"):
-            self._hand_out(experiment_id, inquiry.id, "diff" if "diff" in low else "log")
+        elif order in (*DIFF, *LOG):
+            self._hand_out(experiment_id, inquiry.id, "diff" if order in DIFF else "log")
             return ""
         else:
             agent.say(experiment_id, inquiry.id, inquiry.person, text)
         self._say(experiment_id, f"heard/{inquiry.id}", views.heard(self._title(experiment_id)))
         return experiment_id
+
+    def expects(self, thread: Sequence[Inquiry], text: str) -> bool:
+        """Whether words are an order to the newest experiment of a thread, or it waits for some."""
+        found = self._of(thread)
+        if not found:
+            return False
+        state = state_of(self._notebook.experiment(found[-1]), self._notebook.steps(found[-1]))
+        return _order(text) in (*UNDO, *TAKE_OVER, *DIFF, *LOG) or next_step(state) is Next.WAIT
 
     def take_over(self, experiment_id: str, occasion: str) -> None:
         zipped = self._agent().take_over(experiment_id)
@@ -252,6 +263,10 @@ class Experiments:
         """Channel and thread."""
         place = self._steering.place(self._kept(experiment_id))
         return place.channel, place.thread_ts or place.ts
+
+
+def _order(text: str) -> str:
+    return " ".join(text.lower().split()).strip(" .!")
 
 
 def cost_of(notebook: Notebook, plan: Plan) -> Plan:

@@ -25,12 +25,15 @@ from engine.understanding import (
     Unknown,
     UnknownSuite,
     UnsupportedKind,
+    WhyRanked,
 )
 from storage.inquiries import Inquiry
 
 UNSURE = (Unknown, UnsupportedKind, UnknownSuite, Unclear, CountOutOfRange, TryFile, Help)  # paper words may be read so
 ENOUGH = 200  # characters: what is shorter is no pasted paper
 _MENTION = re.compile(r"<@[^>]*>")
+_OTHERS = re.compile(r"<[@!]")  # a message to other people
+_ORDER = re.compile(r"(?:please\s+)?(?:(?:idea|plan)\s+#?\d+\s*:|approve\s+#?\d)", re.IGNORECASE)
 _IDEA_FIRST = re.compile(r"(?:please\s+)?(?:idea|plan|approve)\s+#?\d", re.IGNORECASE)
 
 
@@ -44,6 +47,8 @@ class Papers:
     def take(self, inquiry: Inquiry, names: Sequence[str], meant: Understanding) -> bool:
         """Begin to read the attached files of these names, or what the words name or hold. Whether that is all that
         the message is about."""
+        if not inquiry.addressed:  # an order or an answer: see `expects`
+            return False
         said = len(pasted_paper(inquiry.text)) >= ENOUGH
         if names or said or (isinstance(meant, UNSURE) and arxiv_of(inquiry.text)):
             self.readings.begin(inquiry, names)
@@ -56,7 +61,8 @@ class Papers:
     def steer(self, inquiry: Inquiry, thread: Sequence[Inquiry], meant: Understanding) -> tuple[bool, Next]:
         """Whether a reply was about an idea or an experiment of its thread, and what follows from it."""
         text = html.unescape(_MENTION.sub(" ", inquiry.text)).strip()
-        if not thread or isinstance(meant, Stop) or not (isinstance(meant, UNSURE) or _IDEA_FIRST.match(text)):
+        a_reply = isinstance(meant, UNSURE) or _IDEA_FIRST.match(text) or not inquiry.addressed
+        if not thread or isinstance(meant, Stop | WhyRanked) or not a_reply:
             return False, None
         found = self.steering.meant(inquiry, text)
         if isinstance(found, Message):
@@ -72,6 +78,16 @@ class Papers:
             return True, self.approve(kept.id, inquiry.person, inquiry.received_at, as_component)
         heard = self.experiments.hear(inquiry, thread, text)
         return heard is not None, (Work.EXPERIMENT, [heard]) if heard else None
+
+    def expects(self, inquiry: Inquiry, thread: Sequence[Inquiry]) -> bool:
+        """Whether words without a mention or a file are to us: an order about an idea or to an experiment of their
+        thread, or, while that waits for an answer, whatever is not said to somebody else."""
+        text = html.unescape(inquiry.text).strip()
+        if inquiry.files or _OTHERS.search(inquiry.text):
+            return False
+        if _ORDER.match(text):
+            return self.steering.meant(inquiry, text) is not None
+        return self.experiments.expects(thread, text)
 
     def approve(self, idea_id: str, person: str, at: datetime, as_component: bool) -> Next:
         """A person approved an idea: its component is measured, or its plan is run, and goes on if it was stopped."""

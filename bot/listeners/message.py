@@ -13,6 +13,7 @@ from typing import Any
 from slack_bolt import App
 
 from bot.jobs import Jobs
+from bot.papers import Papers
 from engine.understand import understand
 from engine.understanding import Stop, WhyRanked
 from sandbox.guest.components.kinds import KINDS
@@ -21,10 +22,10 @@ from storage.inquiries import Enclosed, Inquiry, SqlInquiries, inquiry_id
 WRITTEN_BY_PEOPLE = {None, "file_share", "thread_broadcast"}  # other subtypes are edits, joins, bots, ...
 
 
-def register(app: App, *, jobs: Jobs, inquiries: SqlInquiries, bot_user: str) -> None:
+def register(app: App, *, jobs: Jobs, inquiries: SqlInquiries, papers: Papers, bot_user: str) -> None:
     def receive(event: Mapping[str, Any]) -> None:
         inquiry = as_inquiry(event, bot_user)
-        if inquiry and (inquiry.addressed or about_our_work(inquiry, inquiries)):
+        if inquiry and (inquiry.addressed or about_our_work(inquiry, inquiries, papers)):
             jobs.receive(inquiry)
 
     app.event("app_mention")(receive)
@@ -59,10 +60,12 @@ def enclosed(file: Mapping[str, Any]) -> Enclosed:
     )
 
 
-def about_our_work(inquiry: Inquiry, inquiries: SqlInquiries) -> bool:
-    """In a thread of ours "stop" and "why was 2 ranked there" need no mention; all else that people say is theirs."""
-    return (
-        inquiry.thread_ts is not None
-        and isinstance(understand(inquiry.text, KINDS), Stop | WhyRanked)
-        and bool(inquiries.in_thread(inquiry.channel, inquiry.thread_ts))
-    )
+def about_our_work(inquiry: Inquiry, inquiries: SqlInquiries, papers: Papers) -> bool:
+    """In a thread of ours "stop", "why was 2 ranked there", orders about ideas and to experiments, and answers to what
+    we asked need no mention; all else that people say is theirs."""
+    if inquiry.thread_ts is None:
+        return False
+    thread = inquiries.in_thread(inquiry.channel, inquiry.thread_ts)
+    if not thread:
+        return False
+    return isinstance(understand(inquiry.text, KINDS), Stop | WhyRanked) or papers.expects(inquiry, thread)

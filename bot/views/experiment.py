@@ -58,7 +58,7 @@ def question(experiment_id: str, text: str) -> Message:
     return message(
         section(f"❓ *I need your word to go on.* {escape(text, 2_000)}"),
         actions(button("Take over", TAKE_OVER, experiment_id), button("Stop", STOP, experiment_id)),
-        context("Reply here with a mention; nothing runs meanwhile. `take over` posts the workspace as a zip."),
+        context("The next reply here is the answer; nothing runs meanwhile. `take over` posts the workspace as a zip."),
         request_id=experiment_id,
     )
 

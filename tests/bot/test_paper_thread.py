@@ -168,6 +168,21 @@ def test_pasted_text_without_a_title_is_named_as_that_and_is_no_work_related_to_
     assert any("“pasted text” does not put it to the test" in text for text in replies)
 
 
+def test_an_order_about_an_idea_needs_no_mention(live: Running, thread: str) -> None:
+    ts = live.say("idea 3: use 6 seeds", thread=thread)
+    live.finished(ts)
+    assert "12 judged runs" in texts(live.replies(thread, after=ts))
+
+
+@pytest.mark.parametrize(
+    "words", ["idea 3 looks good to me", "use 6 seeds", "<@U0GRACE> approve 3?", "that is an undo of what we said"]
+)
+def test_what_people_say_to_each_other_below_a_paper_is_theirs(live: Running, thread: str, words: str) -> None:
+    ts = live.say(words, thread=thread)
+    live.ask("help", thread=thread)
+    assert live.inquiry(ts) is None
+
+
 def test_reading_nothing_is_answered_with_what_can_be_given(live: Running) -> None:
     assert "There is no paper" in texts(live.ask("read this paper"))
 
