@@ -128,6 +128,7 @@ def test_the_stop_button_ends_a_request(live: Running) -> None:
     assert live.finished(ts).state == "stopped"
 
 
+@pytest.mark.long
 def test_a_request_in_the_thread_of_another_is_told_and_answered(live: Running) -> None:
     first = live.say("@conjecture propose 2 activation functions")
     until(lambda: any("Working on" in m["text"] for m in live.replies(first)))
@@ -139,5 +140,6 @@ def test_a_request_in_the_thread_of_another_is_told_and_answered(live: Running) 
     assert told.count("Understood:") == 2
 
 
+@pytest.mark.long
 def test_every_message_of_a_thread_has_text_for_notifications(live: Running) -> None:
     assert all(message["text"].strip() for message in live.ask("propose 1 activation function"))

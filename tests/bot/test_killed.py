@@ -121,11 +121,13 @@ def expect_one_whole_answer(messages: list[Json]) -> None:
     assert len(messages) == sum(ends.values())
 
 
+@pytest.mark.long
 def test_a_request_survives_a_kill(tmp_path: Path) -> None:
     expect_one_whole_answer(killed_at(tmp_path, [4.0]))
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
 def test_a_program_that_is_asked_to_end_in_the_middle_of_a_request_ends_and_the_next_one_finishes(
     tmp_path: Path, with_signal: signal.Signals
 ) -> None:

@@ -142,6 +142,7 @@ def test_what_is_no_paper_is_refused_in_a_sentence(live: Running, tmp_path: Path
     assert why in texts(said)
 
 
+@pytest.mark.long
 def test_several_papers_of_one_message_are_read_and_their_ideas_numbered_through(
     live: Running, paper: Path, tmp_path: Path
 ) -> None:

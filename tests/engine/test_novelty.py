@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from thinned import thinned
 
 from engine.novelty import cited, judge, known_behaviours, same, similarity
 from sandbox.guest.candidate import load
@@ -18,7 +19,7 @@ ACTIVATION, REGULARIZER = KINDS["activation"], KINDS["regularizer"]
 KNOWN = [pytest.param(kind, known, id=known.name) for kind in KINDS.values() for known in kind.known]
 BY_NAME = {known.name: known for known in ACTIVATION.known}
 FEATUREWISE = {"Softmax", "LWTA (pairs)", "GroupSort (pairs)"}
-ELEMENTWISE = [known for known in ACTIVATION.known if known.name not in FEATUREWISE | {"RReLU"}]
+ELEMENTWISE = [pytest.param(one, id=one.name) for one in ACTIVATION.known if one.name not in FEATUREWISE | {"RReLU"}]
 
 WRAPPED = """
 {inner}
@@ -67,7 +68,7 @@ def penalty(body: str) -> Behaviour:
 # --- duplicates
 
 
-@pytest.mark.parametrize(("kind", "known"), KNOWN)
+@pytest.mark.parametrize(("kind", "known"), thinned(KNOWN))
 def test_everything_known_is_a_duplicate_of_itself_and_of_nothing_else(kind: Kind, known: Known) -> None:
     found = judge(kind, behaviour(kind, known.code))
     assert found.duplicate_of == found.nearest == known.name
@@ -146,7 +147,7 @@ def test_an_earlier_hypothesis_is_found_again_but_what_is_known_comes_first() ->
 # --- N-score
 
 
-@pytest.mark.parametrize("known", ELEMENTWISE, ids=lambda known: known.name)
+@pytest.mark.parametrize("known", thinned(ELEMENTWISE))
 @pytest.mark.parametrize("outer", ["2 * self.inner(x)", "0.3 - 1.7 * self.inner(x)", "self.inner(-x)"])
 def test_an_affine_map_of_the_output_or_a_mirror_image_is_equivalent_not_new(known: Known, outer: str) -> None:
     assert judge(ACTIVATION, wrapped(known, outer)).n_score < 1e-3

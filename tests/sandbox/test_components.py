@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from thinned import thinned
 
 from sandbox.guest.candidate import load
 from sandbox.guest.components.kind import Kind, Known
@@ -99,7 +100,7 @@ def test_regularizers_have_at_least_eight_baselines() -> None:
     assert len(REGULARIZER.baselines) >= 8
 
 
-@pytest.mark.parametrize(("kind", "known"), KNOWN)
+@pytest.mark.parametrize(("kind", "known"), thinned(KNOWN))
 def test_everything_known_keeps_its_kinds_contract(kind: Kind, known: Known) -> None:
     build = built(kind, known.code)
     kind.check(build)
@@ -128,7 +129,7 @@ RIGHTLY_REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("kind", "entry", "code"), CATALOGUED)
+@pytest.mark.parametrize(("kind", "entry", "code"), thinned(CATALOGUED))
 def test_the_catalogue_is_accepted_but_for_what_is_wrong_in_it(kind: Kind, entry: str, code: str) -> None:
     found = refusal(kind, code)
     if found is None:
