@@ -31,7 +31,7 @@ check: .venv/.tools
 test: setup .venv/.tools  ## the default suite, under ten minutes on two cores
 	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not study"
 
-test-long: setup .venv/.tools  ## soaks and kill series
+test-long: setup .venv/.tools  ## soaks, kill series, and what the default suite leaves out of long lists of cases
 	$(BIN)/pytest -n 2 --dist loadfile -m long --timeout 3000
 
 test-study: setup .venv/.tools  ## stack against sequential over the whole catalogue, coverage of trained arms: an hour
