@@ -147,13 +147,15 @@ class Experiments:
         self._say(experiment_id, f"heard/{inquiry.id}", views.heard(self._title(experiment_id)))
         return experiment_id
 
-    def expects(self, thread: Sequence[Inquiry], text: str) -> bool:
-        """Whether words are an order to the newest experiment of a thread, or it waits for some."""
-        found = self._of(thread)
-        if not found:
-            return False
-        state = state_of(self._notebook.experiment(found[-1]), self._notebook.steps(found[-1]))
-        return _order(text) in (*UNDO, *TAKE_OVER, *DIFF, *LOG) or next_step(state) is Next.WAIT
+    def ordered(self, thread: Sequence[Inquiry], text: str) -> bool:
+        """Whether words are an order to the newest experiment of a thread."""
+        return _order(text) in (*UNDO, *TAKE_OVER, *DIFF, *LOG) and bool(self._of(thread))
+
+    def waits(self, thread: Sequence[Inquiry]) -> bool:
+        """Whether the newest experiment of a thread asked something and nobody has answered."""
+        found = self._of(thread)[-1:]
+        states = (state_of(self._notebook.experiment(one), self._notebook.steps(one)) for one in found)
+        return any(next_step(state) is Next.WAIT for state in states)
 
     def take_over(self, experiment_id: str, occasion: str) -> None:
         zipped = self._agent().take_over(experiment_id)

@@ -64,7 +64,8 @@ class Papers:
         a_reply = isinstance(meant, UNSURE) or _IDEA_FIRST.match(text) or not inquiry.addressed
         if not thread or isinstance(meant, Stop | WhyRanked) or not a_reply:
             return False, None
-        found = self.steering.meant(inquiry, text)
+        answers = self.experiments.waits(thread) and not _IDEA_FIRST.match(text)  # "metric auc" may answer a question
+        found = None if answers else self.steering.meant(inquiry, text)
         if isinstance(found, Message):
             self._reply(inquiry, found)
             return True, None
@@ -87,7 +88,7 @@ class Papers:
             return False
         if _ORDER.match(text):
             return self.steering.meant(inquiry, text) is not None
-        return self.experiments.expects(thread, text)
+        return self.experiments.ordered(thread, text) or self.experiments.waits(thread)
 
     def approve(self, idea_id: str, person: str, at: datetime, as_component: bool) -> Next:
         """A person approved an idea: its component is measured, or its plan is run, and goes on if it was stopped."""

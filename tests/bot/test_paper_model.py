@@ -155,10 +155,12 @@ def test_a_whole_investigation_with_people_steering_it(
     asked(live, thread, "Which strength of the penalty")
     progress = next(m["text"] for m in live.replies(thread) if m["text"].startswith("Experiment:"))
     assert re.search(r"Attempt 1: .*strength.*\n.*Attempt 2: .*strong", progress)
-    live.finished(live.say("use C = 0.5, please", thread=thread))
+    aside = live.say("@grace what do you think?", thread=thread)
+    live.finished(live.say("use C = 0.5, please, and the metric auc", thread=thread))
+    assert live.inquiry(aside) is None
 
     asked(live, thread, "Is that what you meant?")
-    assert any("use C = 0.5, please" in said for said in model.said)
+    assert any("use C = 0.5, please, and the metric auc" in said for said in model.said)
     live.finished(live.say("undo", thread=thread))
 
     asked(live, thread, "Shall I hand it in?")

@@ -176,7 +176,7 @@ def test_an_order_about_an_idea_needs_no_mention(live: Running, thread: str) -> 
 
 
 @pytest.mark.parametrize(
-    "words", ["idea 3 looks good to me", "use 6 seeds", "<@U0GRACE> approve 3?", "that is an undo of what we said"]
+    "words", ["idea 3 looks good to me", "use 6 seeds", "approve 3, @grace?", "that is an undo of what we said"]
 )
 def test_what_people_say_to_each_other_below_a_paper_is_theirs(live: Running, thread: str, words: str) -> None:
     ts = live.say(words, thread=thread)
