@@ -28,7 +28,7 @@ check: .venv/.tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: setup .venv/.tools  ## the default suite, about eleven minutes on two cores
+test: setup .venv/.tools  ## the default suite, about ten minutes on two cores
 	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not study"
 
 test-long: setup .venv/.tools  ## soaks, kill series, and what the default suite leaves out of long lists of cases
